@@ -1,0 +1,126 @@
+//! How rows reach the server: COPY, or a pipeline of INSERTs.
+
+use arrow_array::RecordBatch;
+use pgwire::Connection;
+use pgwire::copy_in::CopyIn;
+use pgwire::insert::bind_and_execute;
+use sdk::{Category, Error, Result, Socket};
+use serde::Deserialize;
+
+use crate::encode::Rows;
+use crate::plan::Plan;
+
+const SEND_BYTES: usize = 256 * 1024;
+/// What the server answers to so many INSERTs stays far below a socket's buffer.
+const PIPELINE_ROWS: usize = 256;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LoadMethod {
+    #[default]
+    Copy,
+    Insert,
+}
+
+/// A load that is under way.
+#[derive(Debug)]
+pub(crate) struct Load {
+    plan: Plan,
+    way: Way,
+    sent_rows: u64,
+}
+
+#[derive(Debug)]
+enum Way {
+    Copy(CopyIn),
+    Insert { messages: Vec<u8>, pending: usize, inserted: u64, tuple: Vec<u8> },
+}
+
+impl Load {
+    /// Begin inside the transaction of the stream.
+    pub(crate) fn begin(connection: &mut Connection<Socket>, plan: Plan, method: LoadMethod) -> Result<Load> {
+        let way = match method {
+            LoadMethod::Copy => {
+                if !plan.is_direct() {
+                    connection.execute(&plan.create_stage_statement())?;
+                }
+                connection.begin_copy_in(&plan.copy_statement())?;
+                Way::Copy(CopyIn::new(SEND_BYTES + SEND_BYTES / 4))
+            }
+            LoadMethod::Insert => {
+                connection.parse(&plan.insert_statement(), &plan.parameter_oids())?;
+                Way::Insert { messages: Vec::with_capacity(SEND_BYTES), pending: 0, inserted: 0, tuple: Vec::new() }
+            }
+        };
+        Ok(Load { plan, way, sent_rows: 0 })
+    }
+
+    /// Send the rows of a batch.
+    pub(crate) fn write(&mut self, connection: &mut Connection<Socket>, batch: &RecordBatch) -> Result<()> {
+        let rows = Rows::new(batch, self.plan.columns.iter().map(|column| column.encoding))?;
+        match &mut self.way {
+            Way::Copy(copy) => {
+                for row in 0..rows.count() {
+                    rows.write(row, copy.tuples())?;
+                    if copy.size() >= SEND_BYTES {
+                        connection.send_copy_data(copy.sealed())?;
+                        copy.restart();
+                    }
+                }
+            }
+            Way::Insert { messages, pending, inserted, tuple } => {
+                for row in 0..rows.count() {
+                    tuple.clear();
+                    rows.write(row, tuple)?;
+                    bind_and_execute(tuple, messages);
+                    *pending += 1;
+                    if *pending >= PIPELINE_ROWS || messages.len() >= SEND_BYTES {
+                        *inserted += flush(connection, messages, pending)?;
+                    }
+                }
+            }
+        }
+        self.sent_rows += rows.count() as u64;
+        Ok(())
+    }
+
+    /// Send what is left, and have the server put all rows into the table.
+    pub(crate) fn finish(&mut self, connection: &mut Connection<Socket>) -> Result<()> {
+        let stored = match &mut self.way {
+            Way::Copy(copy) => {
+                let copied = connection.finish_copy_in(copy.finished())?;
+                if !self.plan.is_direct() {
+                    connection.execute(&self.plan.unstage_statement())?;
+                }
+                copied
+            }
+            Way::Insert { messages, pending, inserted, .. } => *inserted + flush(connection, messages, pending)?,
+        };
+        if stored != self.sent_rows {
+            let message = format!(
+                "The server stored {stored} rows of {} that were sent; a rule or trigger of the table drops some.",
+                self.sent_rows
+            );
+            return Err(Error::new(Category::Data, "rows_dropped", message));
+        }
+        Ok(())
+    }
+
+    /// Take everything back.
+    pub(crate) fn abandon(&mut self, connection: &mut Connection<Socket>) -> Result<()> {
+        if matches!(self.way, Way::Copy(_)) && !connection.is_idle() {
+            connection.fail_copy_in("rapidbyte: the stream was not read to its end")?;
+        }
+        Ok(())
+    }
+}
+
+fn flush(connection: &mut Connection<Socket>, messages: &mut Vec<u8>, pending: &mut usize) -> Result<u64> {
+    if *pending == 0 {
+        return Ok(0);
+    }
+    let inserted = connection.execute_pipeline(messages)?;
+    messages.clear();
+    *pending = 0;
+    Ok(inserted)
+}

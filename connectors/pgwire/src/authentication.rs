@@ -1,0 +1,162 @@
+//! Authentication: an answer to each challenge of the server. Trust, clear text, md5 and SCRAM-SHA-256.
+
+use bytes::BytesMut;
+use fallible_iterator::FallibleIterator;
+use postgres_protocol::authentication::md5_hash;
+use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
+use postgres_protocol::message::{backend, frontend};
+
+use crate::error::{Error, Result};
+use crate::startup::Login;
+
+/// The state of one authentication.
+pub struct Authentication<'a> {
+    login: &'a Login,
+    scram: Option<ScramSha256>,
+    is_scram_verified: bool,
+}
+
+/// What a message asks of us.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Send these bytes.
+    Send(Vec<u8>),
+    /// Wait for the next message.
+    Wait,
+    /// The server let us in.
+    Done,
+}
+
+impl<'a> Authentication<'a> {
+    pub fn new(login: &'a Login) -> Authentication<'a> {
+        Authentication { login, scram: None, is_scram_verified: false }
+    }
+
+    /// Take one authentication message.
+    pub fn answer(&mut self, message: &backend::Message) -> Result<Step> {
+        match message {
+            backend::Message::AuthenticationOk if self.scram.is_some() && !self.is_scram_verified => {
+                Err(refused("The server skipped the end of SCRAM; it may not be the server it claims to be."))
+            }
+            backend::Message::AuthenticationOk => Ok(Step::Done),
+            backend::Message::AuthenticationCleartextPassword => {
+                let password = self.password()?;
+                send(|message| frontend::password_message(password, message))
+            }
+            backend::Message::AuthenticationMd5Password(body) => {
+                let hash = md5_hash(self.login.user.as_bytes(), self.password()?, body.salt());
+                send(|message| frontend::password_message(hash.as_bytes(), message))
+            }
+            backend::Message::AuthenticationSasl(body) => self.begin_scram(body),
+            backend::Message::AuthenticationSaslContinue(body) => {
+                let scram = self.scram.as_mut().ok_or_else(out_of_turn)?;
+                scram.update(body.data())?;
+                let answer = scram.message();
+                send(|message| frontend::sasl_response(answer, message))
+            }
+            backend::Message::AuthenticationSaslFinal(body) => {
+                let scram = self.scram.as_mut().ok_or_else(out_of_turn)?;
+                scram
+                    .finish(body.data())
+                    .map_err(|_| refused("The server could not prove that it knows the password."))?;
+                self.is_scram_verified = true;
+                Ok(Step::Wait)
+            }
+            _ => Err(refused(
+                "The server asks for an authentication method that is not supported; use scram-sha-256, md5, password or trust in pg_hba.conf.",
+            )),
+        }
+    }
+
+    fn begin_scram(&mut self, body: &backend::AuthenticationSaslBody) -> Result<Step> {
+        if !body.mechanisms().any(|mechanism| Ok(mechanism == SCRAM_SHA_256))? {
+            return Err(refused("The server offers no SCRAM-SHA-256."));
+        }
+        let scram = self.scram.insert(ScramSha256::new(password_of(self.login)?, ChannelBinding::unsupported()));
+        let first = scram.message();
+        send(|message| frontend::sasl_initial_response(SCRAM_SHA_256, first, message))
+    }
+
+    fn password(&self) -> Result<&'a [u8]> {
+        password_of(self.login)
+    }
+}
+
+fn password_of(login: &Login) -> Result<&[u8]> {
+    let password = login.password.as_deref();
+    let missing = || {
+        refused(&format!(
+            "The server asks for the password of \"{}\", and none is configured; set `password`.",
+            login.user
+        ))
+    };
+    password.map(str::as_bytes).ok_or_else(missing)
+}
+
+fn send(write: impl FnOnce(&mut BytesMut) -> std::io::Result<()>) -> Result<Step> {
+    let mut message = BytesMut::new();
+    write(&mut message)?;
+    Ok(Step::Send(message.to_vec()))
+}
+
+fn refused(what: &str) -> Error {
+    Error::Authentication(what.to_owned())
+}
+
+fn out_of_turn() -> Error {
+    Error::Protocol("the server sent a SASL message out of turn".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use postgres_protocol::message::backend::Message;
+
+    use super::{Authentication, Step};
+    use crate::startup::Login;
+
+    fn login(password: Option<&str>) -> Login {
+        Login { user: "ann".into(), password: password.map(str::to_owned), database: "shop".into() }
+    }
+
+    fn request(body: &[u8]) -> Message {
+        let mut bytes = BytesMut::from(&b"R"[..]);
+        bytes.extend((body.len() as u32 + 4).to_be_bytes());
+        bytes.extend(body);
+        Message::parse(&mut bytes).ok().flatten().unwrap_or(Message::NoData)
+    }
+
+    #[test]
+    fn trust_needs_no_password() {
+        assert_eq!(Authentication::new(&login(None)).answer(&request(&[0, 0, 0, 0])).ok(), Some(Step::Done));
+    }
+
+    #[test]
+    fn md5_hashes_password_user_and_salt() {
+        let login = login(Some("secret"));
+        let step = Authentication::new(&login).answer(&request(&[0, 0, 0, 5, 1, 2, 3, 4])).ok();
+        let Some(Step::Send(message)) = step else { panic!("no answer: {step:?}") };
+        // md5(md5("secret" || "ann") || 01020304), computed with md5sum
+        assert_eq!(message[5..], b"md59009ce60b9ca97f1e752376843d1309e\0"[..]);
+    }
+
+    #[test]
+    fn a_missing_password_is_named_and_the_user_too() {
+        let error = Authentication::new(&login(None)).answer(&request(&[0, 0, 0, 3])).err();
+        let text = format!("{error:?}");
+        assert!(text.contains("ann") && text.contains("password"), "{text}");
+    }
+
+    #[test]
+    fn scram_that_ends_without_the_servers_proof_is_refused() {
+        let login = login(Some("secret"));
+        let mut authentication = Authentication::new(&login);
+        assert!(matches!(authentication.answer(&request(b"\0\0\0\x0aSCRAM-SHA-256\0\0")), Ok(Step::Send(_))));
+        assert!(authentication.answer(&request(&[0, 0, 0, 0])).is_err());
+    }
+
+    #[test]
+    fn a_method_we_do_not_have_is_refused() {
+        assert!(Authentication::new(&login(Some("x"))).answer(&request(&[0, 0, 0, 7])).is_err());
+    }
+}

@@ -1,0 +1,31 @@
+//! The Postgres client of the connectors.
+//!
+//! The protocol is functions over bytes, one file per operation, that never wait: [`Incoming`] cuts messages out of
+//! what was read, [`copy_out`] and [`copy_in`] know the binary COPY format, [`authentication`] answers challenges.
+//! [`Connection`] alone reads and writes a stream, and [`Session`] makes one over the host's sockets.
+
+pub mod authentication;
+mod cancel;
+mod connection;
+pub mod copy_in;
+pub mod copy_out;
+pub mod datetime;
+mod error;
+mod incoming;
+pub mod insert;
+pub mod numeric;
+pub mod oid;
+mod query;
+mod quote;
+mod server_error;
+mod session;
+mod startup;
+
+pub use connection::{Connection, Stream};
+pub use error::{Error, Result};
+pub use incoming::{Incoming, Message};
+pub use query::Row;
+pub use quote::{identifier, literal, qualified};
+pub use server_error::ServerError;
+pub use session::{Config, Session};
+pub use startup::Login;

@@ -1,0 +1,51 @@
+//! The start of a connection: who we are, and the settings every session needs.
+
+use bytes::BytesMut;
+use postgres_protocol::message::frontend;
+
+use crate::error::Result;
+
+/// Who connects, and where to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    pub user: String,
+    pub password: Option<String>,
+    pub database: String,
+}
+
+/// The text forms that docs/ABI.md §9 promises, and names that are always qualified.
+pub(crate) const SESSION_SETTINGS: &str = "\
+    SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET bytea_output = 'hex'; \
+    SET extra_float_digits = 1; SET search_path = ''";
+
+/// The first message of a connection.
+pub(crate) fn startup_message(login: &Login) -> Result<BytesMut> {
+    let mut message = BytesMut::new();
+    let parameters = [
+        ("user", login.user.as_str()),
+        ("database", login.database.as_str()),
+        ("client_encoding", "UTF8"),
+        ("application_name", "rapidbyte"),
+    ];
+    frontend::startup_message(parameters, &mut message)?;
+    Ok(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Login, startup_message};
+
+    #[test]
+    fn the_message_names_user_database_and_encoding() {
+        let login = Login { user: "ann".into(), password: None, database: "shop".into() };
+        let message = startup_message(&login).map(|message| message.to_vec()).unwrap_or_default();
+        let text = b"\0\x03\0\0user\0ann\0database\0shop\0client_encoding\0UTF8\0application_name\0rapidbyte\0\0";
+        assert_eq!(message[4..], text[..]);
+    }
+
+    #[test]
+    fn a_name_with_a_nul_byte_is_refused() {
+        let login = Login { user: "a\0b".into(), password: None, database: "shop".into() };
+        assert!(startup_message(&login).is_err());
+    }
+}

@@ -1,0 +1,99 @@
+//! The channel between stages: frames with their metadata, and what has become durable.
+
+use serde::{Deserialize, Serialize};
+
+use crate::abi;
+use crate::abi_numbers::Status;
+use crate::error::{Category, Error, Result};
+use crate::frame::Frame;
+
+/// What a frame is in its stream: one schema, then batches, then one end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FrameKind {
+    Schema,
+    Batch,
+    End,
+}
+
+/// What travels beside a frame. `bytes` counts the payload as it was read at the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    pub stream: usize,
+    pub kind: FrameKind,
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+/// Hand a sealed frame on; blocks while the queue is full.
+pub fn emit(frame: Frame, metadata: Metadata) -> Result<()> {
+    let document = encode(&metadata)?;
+    abi::emit(frame.handle(), &document).map_err(|status| Error::of_status(status, "to pass a batch on"))?;
+    frame.forget();
+    Ok(())
+}
+
+/// Say that the first `rows` rows of a stream are durable; call it after the commit.
+pub fn checkpoint(stream: usize, rows: u64, bytes: u64) -> Result<()> {
+    let document = encode(&Durable { stream, rows, bytes })?;
+    abi::checkpoint(&document).map_err(|status| Error::of_status(status, "to report committed rows"))?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Durable {
+    stream: usize,
+    rows: u64,
+    bytes: u64,
+}
+
+fn encode(document: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(document).map_err(|error| Error::new(Category::Internal, "metadata", error.to_string()))
+}
+
+/// A frame that arrived, sealed.
+#[derive(Debug)]
+pub struct Arrival {
+    pub metadata: Metadata,
+    pub frame: Frame,
+}
+
+/// The frames of one run, in order. An abort upstream is an error, never the end.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    _private: (),
+}
+
+impl Inbox {
+    /// Wait for the next frame; `None` after all frames of a whole run.
+    pub fn receive(&mut self) -> Result<Option<Arrival>> {
+        let frame = match abi::next() {
+            Ok(handle) => Frame::from_handle(handle),
+            Err(Status::EndOfStream) => return Ok(None),
+            Err(status) => return Err(Error::of_status(status, "to receive a batch")),
+        };
+        let mut text = [0u8; 512];
+        let length = abi::frame_meta(frame.handle(), &mut text)
+            .map_err(|status| Error::of_status(status, "to read metadata"))?;
+        let metadata = usize::try_from(length)
+            .ok()
+            .and_then(|length| text.get(..length))
+            .and_then(|json| serde_json::from_slice(json).ok())
+            .ok_or_else(|| {
+                Error::new(Category::Internal, "metadata", "The host passed metadata that cannot be read.")
+            })?;
+        Ok(Some(Arrival { metadata, frame }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FrameKind, Metadata};
+
+    #[test]
+    fn metadata_has_the_documented_shape() {
+        let metadata = Metadata { stream: 2, kind: FrameKind::Batch, rows: 3, bytes: 40 };
+        let json = serde_json::to_string(&metadata).map_err(|e| e.to_string());
+        assert_eq!(json.as_deref(), Ok(r#"{"stream":2,"kind":"batch","rows":3,"bytes":40}"#));
+    }
+}

@@ -1,0 +1,43 @@
+//! What a connector implements. One value lives from `open` to `close`.
+
+use serde_json::Value;
+
+use crate::channel::Inbox;
+use crate::error::Result;
+use crate::request::{Check, Moved, RunRequest, Server, Stream, StreamRequest};
+
+/// What every connector has.
+pub trait Connector: Sized {
+    /// The manifest of docs/ABI.md §2, as JSON.
+    const MANIFEST: &'static str;
+
+    /// Connect with a config that fits the manifest's schema.
+    fn open(config: Value) -> Result<(Self, Server)>;
+
+    /// Verify what can be verified without reading a row, and without writing.
+    fn check(&mut self) -> Result<Vec<Check>>;
+
+    /// Leave the other side tidy, also after an error or a cancellation.
+    fn close(&mut self) -> Result<()>;
+}
+
+/// Reads streams and emits their frames.
+pub trait Source: Connector {
+    /// List what can be read.
+    fn discover(&mut self) -> Result<Vec<Stream>>;
+
+    /// Look the streams up; the answer is in the order of the request, with the projection applied.
+    fn prepare(&mut self, streams: Vec<StreamRequest>) -> Result<Vec<Stream>>;
+
+    /// Read prepared streams and emit them: for each a schema, batches and an end.
+    fn run(&mut self, request: &RunRequest) -> Result<Vec<Moved>>;
+}
+
+/// Receives frames and writes their rows.
+pub trait Destination: Connector {
+    /// Compare the streams with what the target has; write nothing.
+    fn prepare(&mut self, streams: Vec<StreamRequest>) -> Result<()>;
+
+    /// Write what arrives, each stream whole or not at all, and checkpoint what is durable.
+    fn run(&mut self, request: &RunRequest, inbox: &mut Inbox) -> Result<Vec<Moved>>;
+}

@@ -1,0 +1,32 @@
+//! The guest side of the connector ABI (docs/ABI.md): what a connector is written against.
+//!
+//! A connector implements [`Connector`], with [`Source`] or [`Destination`], and names its type once with [`export_source!`] or
+//! [`export_destination!`]. Everything the host lends it is a type here: [`Frame`], [`Inbox`] and [`emit`] for
+//! batches, [`Socket`] for the network, [`log`](mod@log) for people.
+
+mod abi;
+mod abi_numbers;
+pub mod batch;
+mod channel;
+mod connector;
+mod error;
+mod export;
+mod frame;
+pub mod log;
+mod request;
+mod socket;
+
+pub use abi_numbers::Status;
+pub use channel::{Arrival, FrameKind, Inbox, Metadata, checkpoint, emit};
+pub use connector::{Connector, Destination, Source};
+pub use error::{Category, CommitState, Error, Result, Scope};
+pub use frame::Frame;
+pub use request::{Check, CheckStatus, Column, Moved, RunRequest, Server, Stream, StreamRequest};
+pub use socket::Socket;
+
+/// What the export macros expand to; not for use by hand.
+#[doc(hidden)]
+pub mod abi_glue {
+    pub use crate::abi::allocate;
+    pub use crate::export::{Call, Instance, serve_destination, serve_source};
+}

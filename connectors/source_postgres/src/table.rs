@@ -1,0 +1,138 @@
+//! A table as the catalogs describe it, and the query that reads it.
+
+use pgwire::{identifier, qualified};
+use sdk::{Category, Column, Error, Result, Stream};
+
+/// A column with what it takes to decode it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TableColumn {
+    pub(crate) name: String,
+    pub(crate) type_name: String,
+    pub(crate) type_oid: u32,
+    pub(crate) type_modifier: i32,
+    pub(crate) is_nullable: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Table {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) columns: Vec<TableColumn>,
+    pub(crate) primary_key: Vec<String>,
+    pub(crate) estimated_rows: Option<u64>,
+    pub(crate) estimated_bytes: Option<u64>,
+}
+
+impl Table {
+    /// `schema.table`, for people.
+    pub(crate) fn display_name(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+
+    /// Keep the named columns, in the order they are named; none named keeps all.
+    pub(crate) fn project(mut self, names: Option<&[String]>) -> Result<Table> {
+        let Some(names) = names else {
+            return Ok(self);
+        };
+        let (found, missing): (Vec<_>, Vec<_>) = names
+            .iter()
+            .map(|name| (name, self.columns.iter().find(|column| column.name == *name)))
+            .partition(|(_, column)| column.is_some());
+        if !missing.is_empty() {
+            let missing: Vec<_> = missing.iter().map(|(name, _)| name.as_str()).collect();
+            let known: Vec<_> = self.columns.iter().map(|column| column.name.as_str()).collect();
+            let message = format!(
+                "Table {} has no column {}; it has {}.",
+                self.display_name(),
+                missing.join(", "),
+                known.join(", ")
+            );
+            return Err(Error::new(Category::Schema, "column_not_found", message).detail("stream", self.display_name()));
+        }
+        self.columns = found.into_iter().filter_map(|(_, column)| column.cloned()).collect();
+        Ok(self)
+    }
+
+    /// COPY of the columns; those without a binary form of their own here are read as text.
+    pub(crate) fn copy_statement(&self, is_text: impl Fn(&TableColumn) -> bool) -> String {
+        let columns: Vec<_> = self
+            .columns
+            .iter()
+            .map(|column| {
+                let name = identifier(&column.name);
+                if is_text(column) { format!("{name}::pg_catalog.text") } else { name }
+            })
+            .collect();
+        format!(
+            "COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)",
+            columns.join(", "),
+            qualified(&self.schema, &self.name)
+        )
+    }
+
+    pub(crate) fn into_stream(self) -> Stream {
+        let name = self.display_name();
+        let columns = self.columns.into_iter();
+        Stream {
+            name,
+            columns: columns
+                .map(|column| Column { name: column.name, type_name: column.type_name, nullable: column.is_nullable })
+                .collect(),
+            primary_key: self.primary_key,
+            estimated_rows: self.estimated_rows,
+            estimated_bytes: self.estimated_bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Table, TableColumn};
+
+    fn column(name: &str, type_name: &str) -> TableColumn {
+        TableColumn {
+            name: name.into(),
+            type_name: type_name.into(),
+            type_oid: 0,
+            type_modifier: -1,
+            is_nullable: true,
+        }
+    }
+
+    fn table() -> Table {
+        Table {
+            schema: "public".into(),
+            name: "Or\"ders".into(),
+            columns: vec![column("id", "integer"), column("span", "interval"), column("note", "text")],
+            primary_key: vec!["id".into()],
+            estimated_rows: None,
+            estimated_bytes: None,
+        }
+    }
+
+    #[test]
+    fn the_statement_quotes_names_and_casts_text_forms() {
+        let statement = table().copy_statement(|column| column.type_name == "interval");
+        assert_eq!(
+            statement,
+            r#"COPY (SELECT "id", "span"::pg_catalog.text, "note" FROM "public"."Or""ders") TO STDOUT (FORMAT binary)"#
+        );
+    }
+
+    #[test]
+    fn a_projection_keeps_the_order_it_names() {
+        let names = ["note".to_owned(), "id".to_owned()];
+        let columns = table()
+            .project(Some(&names))
+            .map(|table| table.columns.into_iter().map(|column| column.name).collect::<Vec<_>>());
+        assert_eq!(columns.ok(), Some(vec!["note".to_owned(), "id".to_owned()]));
+    }
+
+    #[test]
+    fn a_missing_column_is_named_with_those_there_are() {
+        let error = table().project(Some(&["nope".to_owned()])).err();
+        let error = error.map(|error| (error.code, error.message));
+        let message = "Table public.Or\"ders has no column nope; it has id, span, note.".to_owned();
+        assert_eq!(error, Some(("column_not_found".to_owned(), message)));
+    }
+}

@@ -1,0 +1,1 @@
+"""Makes pipeline documents targets that depend on the connectors they use."""

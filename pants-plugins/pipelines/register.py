@@ -1,0 +1,20 @@
+"""What the backend of pipeline documents adds to Pants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pants.engine.rules import Rule
+from pants.engine.target import Target
+from pants.engine.unions import UnionRule
+
+from pipelines import dependency_inference
+from pipelines.target_types import PipelinesTarget, PipelineTarget
+
+
+def target_types() -> Iterable[type[Target]]:
+    return (PipelineTarget, PipelinesTarget)
+
+
+def rules() -> Iterable[Rule | UnionRule]:
+    return dependency_inference.rules()

@@ -1,0 +1,1 @@
+"""Runs the tests of Pants plugins on the pytest of their own resolve."""

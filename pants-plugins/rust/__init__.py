@@ -1,0 +1,1 @@
+"""Builds the crates of a Cargo workspace, and turns connectors among them into WebAssembly resources."""

@@ -1,0 +1,58 @@
+"""What the build reads from Cargo's manifests, and the manifest of a workspace cut to some of its crates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import toml
+
+_DEPENDENCY_TABLES = ("dependencies", "dev-dependencies", "build-dependencies")
+
+
+class ManifestError(ValueError):
+    """A manifest lacks what the build needs from it."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A crate's package name, and the names of the packages it depends on, from wherever they come."""
+
+    package: str
+    dependencies: frozenset[str]
+
+
+def parse_manifest(path: str, content: str) -> Manifest:
+    """Read a crate's Cargo.toml. Raises ManifestError, naming `path`."""
+    document = _load(path, content)
+    package = document.get("package", {}).get("name")
+    if not isinstance(package, str):
+        raise ManifestError(f"{path} has no package name. Give it one under [package].")
+    tables = [document, *document.get("target", {}).values()]
+    names = frozenset(
+        specification.get("package", key) if isinstance(specification, Mapping) else key
+        for table in tables
+        for kind in _DEPENDENCY_TABLES
+        for key, specification in table.get(kind, {}).items()
+    )
+    return Manifest(package, names)
+
+
+def cut_workspace(path: str, content: str, members: Iterable[str]) -> str:
+    """Give the workspace's manifest with only these members, as folders relative to it. Raises ManifestError."""
+    document = _load(path, content)
+    if "workspace" not in document:
+        raise ManifestError(f"{path} is not the manifest of a workspace: it has no [workspace].")
+    workspace = document["workspace"]
+    workspace["members"] = sorted(members)
+    workspace.pop("default-members", None)
+    workspace.pop("exclude", None)
+    return toml.dumps(document)
+
+
+def _load(path: str, content: str) -> dict[str, Any]:
+    try:
+        return toml.loads(content)
+    except toml.TomlDecodeError as error:
+        raise ManifestError(f"{path} is not valid TOML: {error}") from error

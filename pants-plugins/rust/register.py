@@ -1,0 +1,29 @@
+"""What the Rust backend adds to Pants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pants.engine.rules import Rule
+from pants.engine.target import Target
+from pants.engine.unions import UnionRule
+
+from rust import cargo, crate_tests, dependency_inference, toolchain, wasm_module, wasm_resource, wasm_std, workspace
+from rust.target_types import CargoWorkspaceTarget, RustCrateTarget, WasmConnectorTarget
+
+
+def target_types() -> Iterable[type[Target]]:
+    return (CargoWorkspaceTarget, RustCrateTarget, WasmConnectorTarget)
+
+
+def rules() -> Iterable[Rule | UnionRule]:
+    return (
+        *toolchain.rules(),
+        *workspace.rules(),
+        *cargo.rules(),
+        *wasm_std.rules(),
+        *wasm_module.rules(),
+        *wasm_resource.rules(),
+        *crate_tests.rules(),
+        *dependency_inference.rules(),
+    )

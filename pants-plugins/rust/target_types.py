@@ -1,0 +1,91 @@
+"""The targets of the Rust backend and their fields."""
+
+from __future__ import annotations
+
+from pants.core.goals.package import OutputPathField
+from pants.engine.target import (
+    COMMON_TARGET_FIELDS,
+    BoolField,
+    Dependencies,
+    MultipleSourcesField,
+    StringField,
+    Target,
+)
+from pants.util.strutil import help_text
+
+
+class CargoWorkspaceSourcesField(MultipleSourcesField):
+    default = ("Cargo.toml", "Cargo.lock")
+    expected_num_files = 2
+    uses_source_roots = False
+    help = "The manifest and the lock of the workspace."
+
+
+class CargoWorkspaceTarget(Target):
+    alias = "cargo_workspace"
+    core_fields = (*COMMON_TARGET_FIELDS, CargoWorkspaceSourcesField)
+    help = "The root of the Cargo workspace: what its crates share."
+
+
+class CrateSourcesField(MultipleSourcesField):
+    default = ("Cargo.toml", "build.rs", "*.json", "src/**/*", "tests/**/*")
+    uses_source_roots = False
+    help = "Everything that compiling and testing the crate reads from its folder."
+
+
+class CrateDependenciesField(Dependencies):
+    help = help_text(
+        """
+        The addresses this crate depends on. Other crates of the workspace are inferred from the crate's manifest; add
+        what else its tests read, such as fixtures.
+        """
+    )
+
+
+class SkipCrateTestsField(BoolField):
+    alias = "skip_tests"
+    default = False
+    help = "Do not run `cargo test` for this crate, as for a guest that only the tests of others load."
+
+
+class RustCrateTarget(Target):
+    alias = "rust_crate"
+    core_fields = (*COMMON_TARGET_FIELDS, CrateSourcesField, CrateDependenciesField, SkipCrateTestsField)
+    help = "A crate of the workspace that other crates depend on. Its tests run with `test`."
+
+
+class ConnectorSourcesField(CrateSourcesField):
+    """The sources of a connector: of a class of its own, since only these become WebAssembly."""
+
+    # What is generated from them is a resource, whose name begins below a source root.
+    uses_source_roots = True
+
+
+class ResourceDirectoryField(StringField):
+    alias = "resource_dir"
+    required = True
+    help = help_text(
+        """
+        The folder, relative to the build root, in which what depends on the connector finds it as the resource
+        `<package>.wasm`. It has to be below a source root.
+        """
+    )
+
+
+class WasmConnectorTarget(Target):
+    alias = "wasm_connector"
+    core_fields = (
+        *COMMON_TARGET_FIELDS,
+        ConnectorSourcesField,
+        CrateDependenciesField,
+        SkipCrateTestsField,
+        ResourceDirectoryField,
+        OutputPathField,
+    )
+    help = help_text(
+        """
+        A crate of the workspace that is compiled to a WebAssembly module.
+
+        What depends on this target sees the module as a resource; `package` writes it to `dist/`.
+        """
+    )

@@ -1,0 +1,75 @@
+"""rapidbyte moves data between databases through connectors compiled to WebAssembly.
+
+The names below are the public interface. Those of the engine are loaded when they are first used, so that commands
+which do not run anything start at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from rapidbyte.errors import RapidbyteError
+from rapidbyte.model import (
+    Catalog,
+    Check,
+    CheckReport,
+    CheckStatus,
+    Column,
+    Pipeline,
+    RunReport,
+    RunStatus,
+    Stream,
+    StreamReport,
+)
+
+if TYPE_CHECKING:
+    from rapidbyte.engine import (
+        Cancellation,
+        Event,
+        LogLine,
+        RunFinished,
+        RunStarted,
+        StreamFinished,
+        StreamProgress,
+        StreamStarted,
+        check_pipeline,
+        discover,
+        run_pipeline,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Cancellation",
+    "Catalog",
+    "Check",
+    "CheckReport",
+    "CheckStatus",
+    "Column",
+    "Event",
+    "LogLine",
+    "Pipeline",
+    "RapidbyteError",
+    "RunFinished",
+    "RunReport",
+    "RunStarted",
+    "RunStatus",
+    "Stream",
+    "StreamFinished",
+    "StreamProgress",
+    "StreamReport",
+    "StreamStarted",
+    "check_pipeline",
+    "discover",
+    "run_pipeline",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name of the engine (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module("rapidbyte.engine"), name)
+    globals()[name] = value
+    return value

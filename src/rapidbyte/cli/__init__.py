@@ -1,0 +1,1 @@
+"""The command line: `rapidbyte run`, `check`, `discover`, `demo`, `runs`."""

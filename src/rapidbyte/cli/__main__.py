@@ -1,0 +1,5 @@
+"""`python -m rapidbyte.cli`: the same as the command `rapidbyte`."""
+
+from rapidbyte.cli.main import main
+
+main()

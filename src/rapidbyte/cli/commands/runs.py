@@ -1,0 +1,66 @@
+"""`rapidbyte runs`: list the latest runs of this machine's history."""
+
+from __future__ import annotations
+
+import os
+
+from rapidbyte.cli.arguments import Options
+from rapidbyte.cli.exit_codes import ExitCode
+from rapidbyte.cli.figures import aligned, counted
+from rapidbyte.cli.output import Output
+from rapidbyte.cli.signals import Signals
+from rapidbyte.state import RunRecord, RunStore, default_path
+
+
+def execute(options: Options, output: Output, _: Signals) -> ExitCode:
+    """Write the runs of the state file, newest first. Raises StateError."""
+    path = options.state or default_path(os.environ)
+    runs: tuple[RunRecord, ...] = ()
+    if path.exists():
+        with RunStore.open(path) as store:
+            runs = store.runs(options.pipeline, options.limit)
+    if output.is_json:
+        output.document({"runs": [run_document(run) for run in runs]})
+    elif runs:
+        output.result(runs_text(runs))
+    else:
+        output.say(
+            f"No runs are recorded in {path}. Where a pipeline sets state.connection, name that file with --state."
+        )
+    return ExitCode.OK
+
+
+def runs_text(runs: tuple[RunRecord, ...]) -> str:
+    """Return the runs for a person, a line each."""
+    rows = []
+    for run in runs:
+        first_line = (run.error_message or "").partition("\n")[0]
+        rows.append(
+            (
+                f"{run.started_at:%Y-%m-%d %H:%M:%S}",
+                run.pipeline,
+                run.status.value,
+                "-" if run.rows_written is None else counted(run.rows_written),
+                "-" if run.finished_at is None else f"{(run.finished_at - run.started_at).total_seconds():.2f}",
+                first_line,
+            )
+        )
+    return aligned(("started (UTC)", "pipeline", "status", "rows", "seconds", "error"), rows, right=("rows", "seconds"))
+
+
+def run_document(run: RunRecord) -> dict[str, object]:
+    """Return a run for a machine."""
+    error = None
+    if run.error_category is not None:
+        error = {"category": run.error_category.value, "code": run.error_code, "message": run.error_message}
+    return {
+        "run_id": run.run_id,
+        "pipeline": run.pipeline,
+        "status": run.status.value,
+        "started_at": run.started_at.isoformat(),
+        "finished_at": None if run.finished_at is None else run.finished_at.isoformat(),
+        "rows_read": run.rows_read,
+        "rows_written": run.rows_written,
+        "bytes_read": run.bytes_read,
+        "error": error,
+    }

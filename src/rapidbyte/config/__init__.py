@@ -1,0 +1,7 @@
+"""The pipeline document: read, checked whole, and turned into a Pipeline."""
+
+from rapidbyte.config.load import load, load_text
+from rapidbyte.config.locate import locate
+from rapidbyte.config.sizes import parse_size
+
+__all__ = ["load", "load_text", "locate", "parse_size"]

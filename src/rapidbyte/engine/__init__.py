@@ -1,0 +1,29 @@
+"""The engine: plans a pipeline, runs its connectors on threads, and accounts for every row."""
+
+from rapidbyte.engine.cancellation import Cancellation
+from rapidbyte.engine.check import check_pipeline
+from rapidbyte.engine.discover import discover
+from rapidbyte.engine.events import (
+    Event,
+    LogLine,
+    RunFinished,
+    RunStarted,
+    StreamFinished,
+    StreamProgress,
+    StreamStarted,
+)
+from rapidbyte.engine.run import run_pipeline
+
+__all__ = [
+    "Cancellation",
+    "Event",
+    "LogLine",
+    "RunFinished",
+    "RunStarted",
+    "StreamFinished",
+    "StreamProgress",
+    "StreamStarted",
+    "check_pipeline",
+    "discover",
+    "run_pipeline",
+]

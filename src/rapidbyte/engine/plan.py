@@ -1,0 +1,132 @@
+"""A pipeline made ready: its connectors compiled and checked against it, its budgets fixed. Nothing runs yet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rapidbyte.engine.connectors import read_connector
+from rapidbyte.errors import DocumentError, Problem
+from rapidbyte.model import MIB, Compression, ConnectorSpec, JsonObject, Kind, Pipeline, StreamSpec
+from rapidbyte.net import HostRules
+from rapidbyte.wasm import Artifact, ArtifactCache, Manifest, find_config_problems
+
+_BATCH_ROWS = 16_384
+_BATCH_BYTES = 4 * MIB
+_QUEUE_BYTES = 8 * MIB
+_QUEUE_SHARE = 8  # of resources.max_memory, for the batches that wait
+_MAX_LANES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class GuestPlan:
+    """One connector of a run: its code, its config, and what it may use. `name` is such as `source postgres`."""
+
+    name: str
+    artifact: Artifact
+    config: JsonObject
+    rules: HostRules
+    timeout_s: float
+    max_memory_bytes: int
+    max_frame_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run: `lanes` pairs of connectors share the streams, each with a queue of at most these frames and bytes."""
+
+    pipeline: str
+    source: GuestPlan
+    destination: GuestPlan
+    streams: tuple[StreamSpec, ...]
+    lanes: int
+    queue_frames: int
+    queue_bytes: int
+    batch_rows: int
+    batch_bytes: int
+    compression: Compression
+
+
+def make_plan(pipeline: Pipeline, artifacts: ArtifactCache) -> Plan:
+    """Find, compile and check the connectors of a pipeline.
+
+    Raises ConnectorNotFoundError, ConnectorInvalidError, ConfigError for bad host patterns, and DocumentError with
+    everything that does not fit the connectors' manifests.
+    """
+    source = artifacts.get(read_connector(pipeline.source.use, Kind.SOURCE))
+    destination = artifacts.get(read_connector(pipeline.destination.use, Kind.DESTINATION))
+    problems = (
+        *_misfits(pipeline.source, source.manifest, Kind.SOURCE),
+        *_misfits(pipeline.destination, destination.manifest, Kind.DESTINATION),
+        *_unsupported(pipeline, source.manifest, destination.manifest),
+    )
+    if problems:
+        raise DocumentError(f"pipeline {pipeline.name}", problems)
+    resources = pipeline.resources
+    lanes = resources.parallelism or min(os.cpu_count() or 1, _MAX_LANES)
+    lanes = min(lanes, len(pipeline.streams))
+    return Plan(
+        pipeline=pipeline.name,
+        source=_guest_plan(pipeline, pipeline.source, source),
+        destination=_guest_plan(pipeline, pipeline.destination, destination),
+        streams=pipeline.streams,
+        lanes=lanes,
+        queue_frames=resources.max_inflight_batches,
+        queue_bytes=min(_QUEUE_BYTES, resources.max_memory_bytes // _QUEUE_SHARE) // lanes,
+        batch_rows=_BATCH_ROWS,
+        batch_bytes=min(
+            _BATCH_BYTES, resources.max_batch_bytes // 2
+        ),  # a frame is larger than the rows it was cut from
+        compression=resources.compression,
+    )
+
+
+def plan_source(pipeline: Pipeline, artifacts: ArtifactCache) -> GuestPlan:
+    """Make only the source of a pipeline ready. Raises what `make_plan` does."""
+    source = artifacts.get(read_connector(pipeline.source.use, Kind.SOURCE))
+    problems = tuple(_misfits(pipeline.source, source.manifest, Kind.SOURCE))
+    if problems:
+        raise DocumentError(f"pipeline {pipeline.name}", problems)
+    return _guest_plan(pipeline, pipeline.source, source)
+
+
+def _misfits(spec: ConnectorSpec, manifest: Manifest, kind: Kind) -> Iterator[Problem]:
+    if manifest.kind is not kind:
+        yield Problem(f"{kind.value}.use", f"{spec.use} is a {manifest.kind.value}, not a {kind.value}")
+        return
+    for path, problem in find_config_problems(manifest.config_schema, dict(spec.config)):
+        yield Problem(f"{kind.value}.config{'.' if path else ''}{path}", problem)
+
+
+def _unsupported(pipeline: Pipeline, source: Manifest, destination: Manifest) -> Iterator[Problem]:
+    for position, stream in enumerate(pipeline.streams):
+        if stream.sync_mode not in source.sync_modes:
+            able = ", ".join(mode.value for mode in source.sync_modes)
+            yield Problem(
+                f"source.streams[{position}].sync_mode",
+                f"the source {source.name} cannot do {stream.sync_mode.value}; it can do {able or 'none'}",
+            )
+        if stream.write_mode not in destination.write_modes:
+            able = ", ".join(mode.value for mode in destination.write_modes)
+            yield Problem(
+                f"source.streams[{position}].write_mode",
+                f"the destination {destination.name} cannot do {stream.write_mode.value}; it can do {able or 'none'}",
+            )
+
+
+def _guest_plan(pipeline: Pipeline, spec: ConnectorSpec, artifact: Artifact) -> GuestPlan:
+    manifest = artifact.manifest
+    rules = HostRules.of(manifest.allowed_hosts)
+    if spec.permissions.allowed_hosts is not None:
+        rules = rules.narrowed(HostRules.of(spec.permissions.allowed_hosts))
+    memory_limits = (manifest.max_memory_bytes, spec.limits.max_memory_bytes, pipeline.resources.max_memory_bytes)
+    return GuestPlan(
+        name=f"{manifest.kind.value} {manifest.name}",
+        artifact=artifact,
+        config=spec.config,
+        rules=rules,
+        timeout_s=min(limit for limit in (manifest.timeout_s, spec.limits.timeout_s) if limit is not None),
+        max_memory_bytes=min(limit for limit in memory_limits if limit is not None),
+        max_frame_bytes=pipeline.resources.max_batch_bytes,
+    )

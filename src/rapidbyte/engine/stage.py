@@ -1,0 +1,132 @@
+"""One connector on a thread of its own, which does all its work in order.
+
+Every method but `interrupt` and `close` returns at once with a future. A failure is noted where it happens, before
+anybody else can learn of it, so that the first of several is known.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rapidbyte.engine.plan import GuestPlan
+from rapidbyte.errors import CancelledRunError
+from rapidbyte.frames import BufferPool, FrameLimits
+from rapidbyte.wasm import Call, Inlet, Instance, InstanceSetup, Level, Outlet, Watchdog
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the stages of one run share: memory, the watchdog, and whom to tell of log lines and failures."""
+
+    pool: BufferPool
+    watchdog: Watchdog
+    on_log: Callable[[str, Level, str], None]
+    on_failure: Callable[[BaseException], None]
+
+
+class Stage:
+    """A connector and its thread. `close` is always to be called."""
+
+    def __init__(self, plan: GuestPlan, surroundings: Surroundings) -> None:
+        self._plan = plan
+        self._surroundings = surroundings
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=plan.name)
+        self._instance: Instance | None = None
+        self._is_interrupted = False
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The connector's name for messages."""
+        return self._plan.name
+
+    def open(self) -> Future[None]:
+        """Instantiate the connector and let it connect."""
+        return self._submit(self._open)
+
+    def call(self, call: Call, request: Mapping[str, object], read: Callable[[Any], _Result]) -> Future[_Result]:
+        """Call the lifecycle; the future gives what `read` makes of the answer."""
+        return self._submit(lambda: read(self._running().call(call, request)))
+
+    def run(self, request: Mapping[str, object], port: Inlet | Outlet, verify: Callable[[Any], None]) -> Future[None]:
+        """Let the connector run at one end of a channel.
+
+        `verify` sees the answer and raises if it is not what happened. An outlet's channel is finished after it; every
+        failure aborts the channel.
+        """
+        return self._executor.submit(self._run, request, port, verify)
+
+    def interrupt(self) -> None:
+        """Cancel the present call and what is still to come, from any thread."""
+        with self._lock:
+            self._is_interrupted = True
+            if self._instance is not None:
+                self._instance.interrupt()
+
+    def drained(self) -> Future[None]:
+        """Return a future that is done when all that was asked before is."""
+        return self._executor.submit(lambda: None)
+
+    def begin_close(self) -> Future[None]:
+        """Close the connector after what it was asked before."""
+        return self._executor.submit(self._close)
+
+    def end(self) -> None:
+        """Wait for the thread."""
+        self._executor.shutdown()
+
+    def _submit(self, work: Callable[[], _Result]) -> Future[_Result]:
+        return self._executor.submit(self._noting, work)
+
+    def _noting(self, work: Callable[[], _Result]) -> _Result:
+        try:
+            return work()
+        except BaseException as error:
+            self._surroundings.on_failure(error)
+            raise
+
+    def _open(self) -> None:
+        plan, around = self._plan, self._surroundings
+        setup = InstanceSetup(
+            name=plan.name,
+            rules=plan.rules,
+            timeout_s=plan.timeout_s,
+            pool=around.pool,
+            watchdog=around.watchdog,
+            on_log=lambda level, message: around.on_log(plan.name, level, message),
+            frame_limits=FrameLimits(frame_bytes=plan.max_frame_bytes, total_bytes=4 * plan.max_frame_bytes),
+            max_memory_bytes=plan.max_memory_bytes,
+        )
+        instance = Instance(plan.artifact, setup)
+        with self._lock:
+            self._instance = instance
+            if self._is_interrupted:
+                instance.interrupt()
+        instance.call(Call.OPEN, {"config": plan.config})
+
+    def _run(self, request: Mapping[str, object], port: Inlet | Outlet, verify: Callable[[Any], None]) -> None:
+        try:
+            verify(self._running().run(request, port))
+        except BaseException as error:
+            self._surroundings.on_failure(error)
+            port.queue.abort()
+            raise
+        if isinstance(port, Outlet):
+            port.queue.finish()
+
+    def _running(self) -> Instance:
+        if self._instance is None or self._is_interrupted:
+            raise CancelledRunError(f"{self.name} was stopped.")
+        return self._instance
+
+    def _close(self) -> None:
+        with self._lock:
+            instance, self._instance = self._instance, None
+        if instance is not None:
+            instance.close()

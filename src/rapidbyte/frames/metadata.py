@@ -1,0 +1,92 @@
+"""What travels beside a frame: its stream, its kind, and what it counts (docs/ABI.md §6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Self
+
+from rapidbyte.errors import ErrorInfo, FrameError
+
+_MOST = 2**63 - 1
+
+
+class FrameKind(Enum):
+    """The part a frame plays in its stream."""
+
+    SCHEMA = "schema"
+    BATCH = "batch"
+    END = "end"
+
+
+_KINDS: Mapping[str, FrameKind] = {kind.value: kind for kind in FrameKind}
+_KEYS = frozenset(("stream", "kind", "rows", "bytes"))
+_DURABLE_KEYS = _KEYS - {"kind"}
+
+
+@dataclass(frozen=True, slots=True)
+class FrameMetadata:
+    """`rows` and `size_bytes` of a batch, or their sums in an end frame; bytes are payload as the source read it."""
+
+    stream: int
+    kind: FrameKind
+    rows: int
+    size_bytes: int
+
+    @classmethod
+    def parse(cls, document: bytes) -> Self:
+        """Read the JSON that a guest passed. Raises FrameError with code `invalid_argument`."""
+        values = _object(document, _KEYS)
+        kind = _KINDS.get(str(values["kind"]))
+        if kind is None:
+            raise FrameError(
+                f"The metadata of a frame has the unknown kind {values['kind']!r}. Use schema, batch or end.",
+                ErrorInfo("invalid_argument"),
+            )
+        return cls(_count(values, "stream"), kind, _count(values, "rows"), _count(values, "bytes"))
+
+    def to_json(self) -> bytes:
+        """Write what `parse` reads."""
+        return (
+            f'{{"stream":{self.stream},"kind":"{self.kind.value}","rows":{self.rows},"bytes":{self.size_bytes}}}'
+        ).encode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """A destination's word that the first `rows` rows of a stream, `size_bytes` of payload, are committed."""
+
+    stream: int
+    rows: int
+    size_bytes: int
+
+    @classmethod
+    def parse(cls, document: bytes) -> Self:
+        """Read the JSON that a guest passed. Raises FrameError with code `invalid_argument`."""
+        values = _object(document, _DURABLE_KEYS)
+        return cls(_count(values, "stream"), _count(values, "rows"), _count(values, "bytes"))
+
+
+def _object(document: bytes, keys: frozenset[str]) -> Mapping[str, object]:
+    try:
+        values = json.loads(document)
+    except (ValueError, RecursionError) as error:
+        raise FrameError("A guest passed metadata that is not JSON.", ErrorInfo("invalid_argument")) from error
+    if not isinstance(values, dict) or values.keys() != keys:
+        raise FrameError(
+            f"A guest passed metadata that is not an object of exactly {', '.join(sorted(keys))}.",
+            ErrorInfo("invalid_argument"),
+        )
+    return values
+
+
+def _count(values: Mapping[str, object], key: str) -> int:
+    value = values[key]
+    if type(value) is not int or not 0 <= value <= _MOST:
+        raise FrameError(
+            f"The metadata of a frame has {key} = {value!r}. It must be a whole number of at least 0.",
+            ErrorInfo("invalid_argument"),
+        )
+    return value

@@ -1,0 +1,216 @@
+"""The vocabulary of a pipeline: what is read, where it goes, and what came of it.
+
+Everything here is immutable and already valid: documents are checked in `config`, before they become these.
+Sizes are bytes, durations are seconds, counts are rows unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+KIB = 1024
+MIB = 1024 * KIB
+
+JsonObject = Mapping[str, Any]  # a decoded JSON document; its shape is the connector's own
+
+
+class Kind(Enum):
+    """What a connector does in a pipeline."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+    TRANSFORM = "transform"
+
+
+class SyncMode(Enum):
+    """How a stream is read."""
+
+    FULL_REFRESH = "full_refresh"
+    INCREMENTAL = "incremental"
+    CDC = "cdc"
+
+
+class WriteMode(Enum):
+    """How rows meet those that the target has already."""
+
+    APPEND = "append"
+    REPLACE = "replace"
+    UPSERT = "upsert"
+
+
+class Compression(Enum):
+    """How batches are packed while they wait between two stages."""
+
+    NONE = "none"
+    LZ4 = "lz4"
+    ZSTD = "zstd"
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What a connector may reach; None leaves what its manifest asks for, an empty tuple allows nothing."""
+
+    allowed_hosts: tuple[str, ...] | None = None
+    allowed_vars: tuple[str, ...] | None = None
+    allowed_preopens: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most a connector may use; None leaves the manifest's limit, or none."""
+
+    max_memory_bytes: int | None = None
+    timeout_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorSpec:
+    """One connector of a pipeline. `use` is a short name or the path of a `.wasm` file."""
+
+    use: str
+    config: JsonObject
+    permissions: Permissions = Permissions()
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """One table to move. `columns` None means all of them; `name` is `table` or `schema.table`."""
+
+    name: str
+    sync_mode: SyncMode
+    write_mode: WriteMode
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """How much a run may use. `parallelism` None lets the engine choose."""
+
+    parallelism: int | None = None
+    max_memory_bytes: int = 256 * MIB
+    max_batch_bytes: int = 64 * MIB
+    max_inflight_batches: int = 16
+    compression: Compression = Compression.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A whole pipeline document, checked. `state_path` None is the user's state directory."""
+
+    name: str
+    source: ConnectorSpec
+    destination: ConnectorSpec
+    streams: tuple[StreamSpec, ...]
+    resources: Resources = Resources()
+    state_path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as its source describes it; `type` is the source's own name of the type."""
+
+    name: str
+    type: str
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A table as its source describes it; estimates are None where the source has none."""
+
+    name: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    estimated_rows: int | None
+    estimated_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What a source offers."""
+
+    streams: tuple[Stream, ...]
+
+
+class RunStatus(Enum):
+    """How a run ended, or that it has not."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"  # its process died without a word
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReport:
+    """What was moved of one stream. `rows_written` are durable at the destination."""
+
+    name: str
+    rows_read: int
+    rows_written: int
+    bytes_read: int
+    batches: int
+    duration_s: float
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a run did: its streams in the order of the document."""
+
+    run_id: str
+    pipeline: str
+    status: RunStatus
+    duration_s: float
+    streams: tuple[StreamReport, ...]
+
+    @property
+    def rows_read(self) -> int:
+        """Rows that left the source."""
+        return sum(stream.rows_read for stream in self.streams)
+
+    @property
+    def rows_written(self) -> int:
+        """Rows that are durable at the destination."""
+        return sum(stream.rows_written for stream in self.streams)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of payload as the source read them."""
+        return sum(stream.bytes_read for stream in self.streams)
+
+
+class CheckStatus(Enum):
+    """The verdict of one check."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was verified without moving a row; `subject` is `source`, `destination` or a stream's name."""
+
+    subject: str
+    name: str
+    status: CheckStatus
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """All checks of a pipeline."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether nothing failed."""
+        return all(check.status is not CheckStatus.FAIL for check in self.checks)

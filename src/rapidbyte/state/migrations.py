@@ -1,0 +1,67 @@
+"""The tables of the state file, and how an older file becomes a newer one.
+
+`PRAGMA user_version` counts the migrations a file has been through. A migration is never edited, only followed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """
+        CREATE TABLE runs (
+            run_id TEXT PRIMARY KEY,
+            pipeline TEXT NOT NULL,
+            status TEXT NOT NULL,
+            started_at TEXT NOT NULL,
+            finished_at TEXT,
+            rows_read INTEGER,
+            rows_written INTEGER,
+            bytes_read INTEGER,
+            error_category TEXT,
+            error_code TEXT,
+            error_message TEXT
+        )
+        """,
+        """
+        CREATE TABLE run_streams (
+            run_id TEXT NOT NULL REFERENCES runs ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            rows_read INTEGER NOT NULL,
+            rows_written INTEGER NOT NULL,
+            bytes_read INTEGER NOT NULL,
+            batches INTEGER NOT NULL,
+            duration_s REAL NOT NULL,
+            attempts INTEGER NOT NULL,
+            PRIMARY KEY (run_id, position)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX runs_by_start ON runs (started_at)",
+        "CREATE INDEX runs_by_pipeline ON runs (pipeline, started_at)",
+    ),
+)
+VERSION = len(MIGRATIONS)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return how many migrations the file has been through."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file to VERSION in one transaction; another process that does the same is waited for."""
+    if version_of(connection) == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for number in range(version_of(connection), VERSION):
+            for statement in MIGRATIONS[number]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,24 @@
+"""The WebAssembly host: the only package that imports wasmtime. One instance is one connector at work."""
+
+from rapidbyte.wasm.abi import Call, Level
+from rapidbyte.wasm.artifact import Artifact, ArtifactCache
+from rapidbyte.wasm.config_schema import find_config_problems
+from rapidbyte.wasm.instance import Instance, InstanceSetup
+from rapidbyte.wasm.manifest import Manifest, read_manifest
+from rapidbyte.wasm.ports import Inlet, Outlet
+from rapidbyte.wasm.watchdog import Watchdog
+
+__all__ = [
+    "Artifact",
+    "ArtifactCache",
+    "Call",
+    "Inlet",
+    "Instance",
+    "InstanceSetup",
+    "Level",
+    "Manifest",
+    "Outlet",
+    "Watchdog",
+    "find_config_problems",
+    "read_manifest",
+]

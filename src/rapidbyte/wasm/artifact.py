@@ -1,0 +1,170 @@
+"""Compiled connectors: made once per module, runtime and machine, kept in the user's cache, and shared by processes.
+
+What is in the cache is native code that will be run. It is loaded only from a directory that is ours alone, from files
+that are ours, and when its digest is the one written beside it; anything else is compiled again and replaced. Where
+there is no such directory, the code is compiled for this process only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.metadata
+import logging
+import os
+import platform
+import stat
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from wasmtime import Engine, Module, WasmtimeError
+
+from rapidbyte.errors import ConnectorInvalidError
+from rapidbyte.wasm.manifest import Manifest, read_manifest
+from rapidbyte.wasm.runtime import RUNTIME_LOCK, new_engine
+
+_CPU_FILE = Path("/proc/cpuinfo")
+_KEPT_UNUSED_S = 30 * 24 * 3600.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A connector that can be instantiated at once: its manifest, and its code as a file or, without one, as bytes."""
+
+    manifest: Manifest
+    code: Path | bytes
+
+    def load(self, engine: Engine) -> Module:
+        """Load the code into an engine; the caller holds RUNTIME_LOCK and closes the module."""
+        if isinstance(self.code, bytes):
+            return Module.deserialize(engine, self.code)
+        return Module.deserialize_file(engine, str(self.code))
+
+
+class ArtifactCache:
+    """The compiled connectors in one directory. Safe for several processes."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    @classmethod
+    def of_user(cls) -> ArtifactCache:
+        """Return the cache of the user who runs this process."""
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return cls(Path(base) / "rapidbyte" / "aot")
+
+    def get(self, wasm: bytes) -> Artifact:
+        """Return the compiled form of a module, compiling it first if need be, which takes about a second.
+
+        Raises ConnectorInvalidError.
+        """
+        manifest = read_manifest(wasm)
+        try:
+            return Artifact(manifest, self._kept(wasm))
+        except OSError as error:
+            _log.warning("Compiled connectors are not kept: %s", error)
+            return Artifact(manifest, _compile(wasm))
+
+    def _kept(self, wasm: bytes) -> Path:
+        """Return the file with a module's code, making it if need be. Raises OSError where no file can be kept."""
+        self._claim_directory()
+        path = self._directory / f"{_key(wasm)}.cwasm"
+        if not _is_intact(path):
+            with open(path.with_suffix(".lock"), "wb") as lock:  # one process compiles, the others wait for it
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not _is_intact(path):
+                    self._forget_unused()
+                    self._store(path, _compile(wasm))
+        with contextlib.suppress(OSError):  # a cache that can only be read serves as well
+            os.utime(path)
+        return path
+
+    def _claim_directory(self) -> None:
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = self._directory.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+            raise PermissionError(f"{self._directory} belongs to somebody else")
+        if status.st_mode & 0o077:
+            self._directory.chmod(0o700)
+
+    def _forget_unused(self) -> None:
+        """Remove what no run has used for long: whoever builds connectors would fill the disk with old ones."""
+        oldest = time.time() - _KEPT_UNUSED_S
+        for code in self._directory.glob("*.cwasm"):
+            with contextlib.suppress(FileNotFoundError):  # another process does the same
+                if code.lstat().st_mtime < oldest:
+                    for part in (code, code.with_suffix(".sha256"), code.with_suffix(".lock")):
+                        part.unlink(missing_ok=True)
+
+    def _store(self, path: Path, code: bytes) -> None:
+        self._replace(path, code)
+        self._replace(path.with_suffix(".sha256"), hashlib.sha256(code).hexdigest().encode("ascii"))
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        descriptor, temporary = tempfile.mkstemp(dir=self._directory)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+
+def _compile(wasm: bytes) -> bytes:
+    with RUNTIME_LOCK:
+        engine = new_engine()
+    try:
+        try:
+            module = Module(engine, wasm)
+        except WasmtimeError as error:
+            raise ConnectorInvalidError(f"The connector's .wasm file cannot be compiled: {error}") from error
+        with RUNTIME_LOCK:
+            code = bytes(module.serialize())
+            module.close()
+    finally:
+        with RUNTIME_LOCK:
+            engine.close()
+    return code
+
+
+def _is_intact(path: Path) -> bool:
+    """Whether the file is ours and has the digest beside it; only the directory's owner could change it after this."""
+    digest = _own_content(path.with_suffix(".sha256"))
+    if digest is None:
+        return False
+    code = _own_content(path)
+    return code is not None and hashlib.sha256(code).hexdigest().encode("ascii") == digest
+
+
+def _own_content(path: Path) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            return None
+        return file.read()
+
+
+def _key(wasm: bytes) -> str:
+    digest = hashlib.sha256(wasm)
+    digest.update(
+        f"\0{importlib.metadata.version('wasmtime')}\0{platform.system()}\0{platform.machine()}\0{_cpu_flags()}".encode()
+    )
+    return digest.hexdigest()
+
+
+def _cpu_flags() -> str:
+    """What this processor can do, so that a home shared by several machines keeps code for each of them."""
+    try:
+        with open(_CPU_FILE, encoding="ascii", errors="replace") as lines:
+            return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    except OSError:
+        return platform.processor()

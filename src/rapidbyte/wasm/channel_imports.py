@@ -1,0 +1,119 @@
+"""The imports for frames and the channel (docs/ABI.md §5 and §6)."""
+
+from __future__ import annotations
+
+from rapidbyte.errors import ErrorInfo, FrameError
+from rapidbyte.frames import BufferPool, Durable, FrameMetadata, FrameTable
+from rapidbyte.wasm.abi import MAX_METADATA_BYTES, Status
+from rapidbyte.wasm.activity import Activity
+from rapidbyte.wasm.guarding import Refusals, guarded
+from rapidbyte.wasm.memory import GuestMemory
+from rapidbyte.wasm.ports import Inlet, Outlet
+
+
+class ChannelImports:
+    """The frames of one instance, and its end of the channel while it runs (`port`)."""
+
+    def __init__(self, refusals: Refusals, frames: FrameTable, pool: BufferPool, activity: Activity) -> None:
+        self.refusals = refusals
+        self.frames = frames
+        self.port: Inlet | Outlet | None = None
+        self.memory: GuestMemory  # set once the instance exists, before any import can be called
+        self._pool = pool
+        self._activity = activity
+
+    @guarded
+    def frame_new(self, capacity: int) -> int:
+        """Make a writable frame."""
+        return self.frames.new(capacity)
+
+    @guarded
+    def frame_write(self, frame: int, pointer: int, length: int) -> int:
+        """Append guest memory to a frame."""
+        return self.frames.write(frame, self.memory.view(pointer, length))
+
+    @guarded
+    def frame_seal(self, frame: int) -> int:
+        """Make a frame readable."""
+        return self.frames.seal(frame)
+
+    @guarded
+    def frame_len(self, frame: int) -> int:
+        """Give the length of a sealed frame."""
+        return self.frames.length(frame)
+
+    @guarded
+    def frame_read(self, frame: int, offset: int, pointer: int, length: int) -> int:
+        """Copy a part of a frame into guest memory."""
+        self.frames.read(frame, offset, self.memory.view(pointer, length))
+        return Status.OK
+
+    @guarded
+    def frame_drop(self, frame: int) -> int:
+        """Free a frame."""
+        self.frames.drop(frame)
+        return Status.OK
+
+    @guarded
+    def frame_meta(self, frame: int, pointer: int, capacity: int) -> int:
+        """Write a frame's metadata and give its length."""
+        document = self.frames.metadata(frame).to_json()
+        self.memory.write_some(pointer, capacity, document)
+        return len(document)
+
+    @guarded
+    def emit(self, frame: int, pointer: int, length: int) -> int:
+        """Hand a sealed frame on; it stays with the guest unless it got through."""
+        buffer = self.frames.sealed(frame)
+        metadata = FrameMetadata.parse(self._document(pointer, length))
+        outlet = self.port
+        if not isinstance(outlet, Outlet):
+            raise _wrong_side("send frames")
+        outlet.admit(metadata)
+        with self._activity.waiting_for_peer():
+            outlet.queue.put(metadata, buffer)
+        self.frames.consume(frame)
+        return Status.OK
+
+    @guarded
+    def next(self) -> int:
+        """Wait for the next frame."""
+        inlet = self.port
+        if not isinstance(inlet, Inlet):
+            raise _wrong_side("receive frames")
+        self.frames.require_room(0)
+        with self._activity.waiting_for_peer():
+            arrival = inlet.queue.get()
+        if arrival is None:
+            return Status.END_OF_STREAM
+        metadata, buffer = arrival
+        try:
+            handle = self.frames.adopt(buffer, metadata)
+        except FrameError:
+            self._pool.release(buffer)
+            raise
+        inlet.delivered(metadata)
+        return handle
+
+    @guarded
+    def checkpoint(self, pointer: int, length: int) -> int:
+        """Take note of what is durable."""
+        durable = Durable.parse(self._document(pointer, length))
+        inlet = self.port
+        if not isinstance(inlet, Inlet):
+            raise _wrong_side("report committed rows")
+        inlet.durable(durable)
+        return Status.OK
+
+    def _document(self, pointer: int, length: int) -> bytes:
+        view = self.memory.view(pointer, length)
+        if len(view) > MAX_METADATA_BYTES:
+            raise FrameError(
+                f"Metadata of {len(view)} bytes was passed; at most {MAX_METADATA_BYTES} are read.",
+                ErrorInfo("too_large"),
+            )
+        return bytes(view)
+
+
+def _wrong_side(doing: str) -> FrameError:
+    return FrameError(f"This connector cannot {doing} now.", ErrorInfo("bad_state"))

@@ -1,0 +1,76 @@
+"""Whole runs of scripted guests: a document that uses them, and a call that proves that nothing is left."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+import rapidbyte
+from boundary.relay_guests import destination_guest, moved, source_guest, whole_stream
+from rapidbyte.model import RunStatus
+from rapidbyte.state import RunStore
+
+ENDLESS = "(loop $for_ever (br $for_ever))"
+GOOD_SOURCE = source_guest(whole_stream(2, 3), moved(5))
+GOOD_DESTINATION = destination_guest({"stream": 0, "rows": 5, "bytes": 40}, moved(5))
+
+Run = Callable[..., rapidbyte.RunReport]
+MakeDocument = Callable[..., Mapping[str, object]]
+
+
+@pytest.fixture
+def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeDocument:
+    """Write guests to files and return a pipeline document that uses them."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def make(source: bytes, destination: bytes, **resources: object) -> Mapping[str, object]:
+        for name, wasm in (("source", source), ("destination", destination)):
+            (tmp_path / f"{name}.wasm").write_bytes(wasm)
+        return {
+            "version": "1.0",
+            "pipeline": "scripted",
+            "source": {
+                "use": str(tmp_path / "source.wasm"),
+                "config": {},
+                "limits": {"timeout_seconds": 5},
+                "streams": [{"name": "t", "sync_mode": "full_refresh"}],
+            },
+            "destination": {
+                "use": str(tmp_path / "destination.wasm"),
+                "config": {},
+                "limits": {"timeout_seconds": 5},
+                "write_mode": "append",
+            },
+            "resources": resources,
+        }
+
+    return make
+
+
+@pytest.fixture
+def state_path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+@pytest.fixture
+def run(document: MakeDocument, state_path: Path) -> Run:
+    """Run a pair of guests; no thread may be left when it returns or raises."""
+
+    def run(source: bytes, destination: bytes, **options: object) -> rapidbyte.RunReport:
+        before = set(threading.enumerate())
+        try:
+            return rapidbyte.run_pipeline(document(source, destination), state_path=state_path, **options)  # type: ignore[arg-type]  # options of every type
+        finally:
+            assert set(threading.enumerate()) <= before
+
+    return run
+
+
+def recorded(state_path: Path) -> tuple[RunStatus, str | None]:
+    """Return how the one run in a state file ended, and the code of its error."""
+    with RunStore.open(state_path) as store:
+        (record,) = store.runs()
+        return record.status, record.error_code

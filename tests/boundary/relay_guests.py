@@ -1,0 +1,147 @@
+"""Sources and destinations in WAT that follow a script: which frames to send, what to claim, where to go wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from boundary.wat_guests import build, manifest_of
+
+_SCRIPT_START = 65536  # above what requests need
+_PAYLOAD_BYTES = 8
+_RUN_REQUEST = '{"streams": ['
+STREAM = {"name": "public.t", "columns": [{"name": "id", "type": "bigint", "nullable": False}], "primary_key": []}
+
+
+def frame(kind: str, rows: int = 0, *, stream: int = 0) -> Mapping[str, object]:
+    """Return the metadata of a frame whose payload is 8 bytes a row."""
+    return {"stream": stream, "kind": kind, "rows": rows, "bytes": 8 * rows}
+
+
+def whole_stream(*batches: int, stream: int = 0) -> list[Mapping[str, object]]:
+    """Return the frames of a stream with these numbers of rows in its batches."""
+    middle = [frame("batch", rows, stream=stream) for rows in batches]
+    return [frame("schema", stream=stream), *middle, frame("end", sum(batches), stream=stream)]
+
+
+def moved(rows: int, *, stream: int = 0) -> Mapping[str, object]:
+    """Return what `rb_run` answers."""
+    return {"ok": {"streams": [{"index": stream, "rows": rows, "bytes": 8 * rows}]}}
+
+
+def failure(code: str, category: str = "data") -> Mapping[str, object]:
+    """Return an error as a guest answers it."""
+    return {"error": {"category": category, "code": code, "message": f"The test says {code}."}}
+
+
+@dataclass
+class _Script:
+    """Texts placed in guest memory, and the code that uses them."""
+
+    fields: list[str] = field(default_factory=list)
+    at: int = _SCRIPT_START
+    stream_digits: list[int] = field(default_factory=list)  # where documents name stream 0
+
+    def place(self, document: Mapping[str, object]) -> str:
+        """Return the operands for the place of a document."""
+        text = json.dumps(document)
+        start = self.at
+        self.at += len(text)
+        self.stream_digits += [start + match.end() - 1 for match in re.finditer('"(stream|index)": 0', text)]
+        escaped = text.replace('"', '\\"')
+        self.fields.append(f'(data (i32.const {start}) "{escaped}")')
+        return f"(i32.const {start}) (i32.const {len(text)})"
+
+    def answer(self, document: Mapping[str, object]) -> str:
+        """Return an expression that gives a document as the result."""
+        return f"(call $result {self.place(document)})"
+
+    def rename_stream(self) -> str:
+        """Return code that puts the stream an `rb_run` asks for, 0 to 9, into the documents placed so far."""
+        digit = f"(i32.load8_u offset={len(_RUN_REQUEST)} (local.get $pointer))"
+        return "".join(f"(i32.store8 (i32.const {place}) {digit})" for place in self.stream_digits)
+
+    def send(self, metadata: Mapping[str, object]) -> str:
+        """Return code that emits a frame, and ends the run with the code `refused` when it is not taken."""
+        return f"""
+            (local.set $f (call $frame_new (i64.const {_PAYLOAD_BYTES})))
+            (drop (call $frame_write (local.get $f) (i32.const 0) (i32.const {_PAYLOAD_BYTES})))
+            (drop (call $frame_seal (local.get $f)))
+            (if (i32.ne (call $emit (local.get $f) {self.place(metadata)}) (i32.const 0))
+              (then (return {self.answer(failure("refused", "internal"))})))"""
+
+
+def source_guest(
+    frames: Sequence[Mapping[str, object]],
+    answer: Mapping[str, object],
+    *,
+    prepared: Mapping[str, object] | None = None,
+    before_answer: str = "",
+    open_body: str = "(call $ok)",
+) -> bytes:
+    """Return a source that emits `frames` as those of the stream it is asked for, does `before_answer` and answers."""
+    script = _Script()
+    sends = "".join(script.send(metadata) for metadata in frames)
+    answers = script.answer(answer)
+    bodies = {
+        "rb_open": open_body,
+        "rb_prepare": script.answer({"ok": {"streams": [STREAM]}} if prepared is None else prepared),
+        "rb_discover": script.answer({"ok": {"streams": [STREAM]}}),
+        "rb_check": script.answer({"ok": {"checks": [{"name": "taste", "status": "warn", "message": "Bitter."}]}}),
+        "rb_run": f"{script.rename_stream()} {sends} {before_answer} {answers}",
+    }
+    return build(bodies, fields="\n".join(script.fields))
+
+
+def endless_source_guest() -> bytes:
+    """Return a source that emits batches of 60,000 bytes until it is stopped."""
+    script = _Script()
+    body = f"""
+        {script.send(frame("schema"))}
+        (loop $more
+          (local.set $f (call $frame_new (i64.const 60000)))
+          (drop (call $frame_write (local.get $f) (i32.const 0) (i32.const 60000)))
+          (drop (call $frame_seal (local.get $f)))
+          (br_if $more (i32.eqz (call $emit (local.get $f) {script.place(frame("batch", 1))}))))
+        {script.answer(failure("refused", "internal"))}"""
+    bodies = {"rb_prepare": script.answer({"ok": {"streams": [STREAM]}}), "rb_run": body}
+    return build(bodies, fields="\n".join(script.fields))
+
+
+def destination_guest(
+    checkpoint: Mapping[str, object] | None,
+    answer: Mapping[str, object],
+    *,
+    before_receiving: str = "",
+    prepare_body: str = "(call $ok)",
+) -> bytes:
+    """Return a destination that takes frames to their end, makes a checkpoint and answers.
+
+    It answers with the code `aborted` after ABORTED, `refused` when its checkpoint is, and `status` otherwise.
+    """
+    script = _Script()
+    commit = (
+        ""
+        if checkpoint is None
+        else f"""(if (i32.ne (call $checkpoint {script.place(checkpoint)}) (i32.const 0))
+                   (then (return {script.answer(failure("refused", "internal"))})))"""
+    )
+    answers = script.answer(answer)
+    body = f"""
+        {script.rename_stream()}
+        {before_receiving}
+        (loop $more
+          (local.set $f (call $next))
+          (if (i64.ge_s (local.get $f) (i64.const 0))
+            (then (drop (call $frame_drop (local.get $f))) (br $more))))
+        (if (i64.eq (local.get $f) (i64.const -3)) (then (return {script.answer(failure("aborted", "internal"))})))
+        (if (i64.ne (local.get $f) (i64.const -2)) (then (return {script.answer(failure("status", "internal"))})))
+        {commit}
+        {answers}"""
+    return build(
+        {"rb_check": script.answer({"ok": {"checks": []}}), "rb_prepare": prepare_body, "rb_run": body},
+        fields="\n".join(script.fields),
+        manifest=manifest_of("destination"),
+    )

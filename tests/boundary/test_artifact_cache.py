@@ -1,0 +1,125 @@
+"""The cache of compiled connectors: what is loaded from it, what never is, and how processes share it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+
+from boundary.wat_guests import build
+from rapidbyte.errors import ConnectorInvalidError
+from rapidbyte.wasm import ArtifactCache
+from rapidbyte.wasm.runtime import RUNTIME_LOCK, new_engine
+
+_WASM = build()
+
+
+def _code(directory: Path) -> Path:
+    (path,) = directory.glob("*.cwasm")
+    return path
+
+
+def _loads(cache: ArtifactCache, wasm: bytes = _WASM) -> bool:
+    artifact = cache.get(wasm)
+    with RUNTIME_LOCK:
+        engine = new_engine()
+        artifact.load(engine).close()
+        engine.close()
+    return isinstance(artifact.code, Path)
+
+
+def test_a_module_is_compiled_once(tmp_path: Path) -> None:
+    directory = tmp_path / "aot"
+    assert _loads(ArtifactCache(directory))
+    written = _code(directory).stat().st_ino
+    assert _loads(ArtifactCache(directory))
+    assert _code(directory).stat().st_ino == written
+
+
+def test_another_module_is_another_file(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path)
+    assert cache.get(_WASM).code != cache.get(build({"rb_check": "(unreachable)"})).code
+
+
+def test_code_that_was_tampered_with_is_replaced_not_loaded(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path)
+    cache.get(_WASM)
+    good = _code(tmp_path).read_bytes()
+    _code(tmp_path).write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    assert _loads(cache)
+    assert _code(tmp_path).read_bytes() == good
+
+
+@pytest.mark.parametrize("suffix", [".cwasm", ".sha256"])
+def test_a_missing_or_cut_file_is_made_again(tmp_path: Path, suffix: str) -> None:
+    cache = ArtifactCache(tmp_path)
+    cache.get(_WASM)
+    _code(tmp_path).with_suffix(suffix).write_bytes(b"")
+    assert _loads(cache)
+    _code(tmp_path).with_suffix(suffix).unlink()
+    assert _loads(cache)
+    assert _code(tmp_path).stat().st_size > 0
+
+
+def test_a_link_to_somebody_elses_file_is_not_followed(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path / "aot")
+    cache.get(_WASM)
+    code = _code(tmp_path / "aot")
+    elsewhere = tmp_path / "elsewhere"
+    code.rename(elsewhere)
+    code.symlink_to(elsewhere)
+    assert _loads(cache)
+    assert not code.is_symlink()
+
+
+def test_the_directory_is_made_private(tmp_path: Path) -> None:
+    directory = tmp_path / "aot"
+    directory.mkdir(mode=0o777)
+    directory.chmod(0o777)
+    ArtifactCache(directory).get(_WASM)
+    assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_directory_that_cannot_be_used_costs_time_not_the_run(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_bytes(b"")
+    assert not _loads(ArtifactCache(blocked / "aot"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_a_directory_of_somebody_else_is_not_used(tmp_path: Path) -> None:
+    directory = tmp_path / "aot"
+    directory.mkdir()
+    os.chown(directory, 65534, 65534)
+    assert not _loads(ArtifactCache(directory))
+    assert list(directory.iterdir()) == []
+
+
+def test_a_module_that_does_not_compile_is_refused(tmp_path: Path) -> None:
+    broken = bytearray(_WASM)
+    broken[8:8] = b"\x0a\x02\x01\x00"  # a code section before all others
+    with pytest.raises(ConnectorInvalidError, match="cannot be compiled"):
+        ArtifactCache(tmp_path).get(bytes(broken))
+
+
+def test_what_no_run_has_used_for_a_month_is_removed_and_what_was_used_stays(tmp_path: Path) -> None:
+    cache = ArtifactCache(tmp_path)
+    modules = [build({"rb_check": f"(call $reply (i64.const {number}))"}) for number in range(3)]
+    old, used = (cache.get(module).code for module in modules[:2])
+    assert isinstance(old, Path)
+    assert isinstance(used, Path)
+    for code in (old, used):
+        os.utime(code, (0, 0))
+    cache.get(modules[1])
+    cache.get(modules[2])
+    assert [path.exists() for path in (old, old.with_suffix(".sha256"), old.with_suffix(".lock"))] == [False] * 3
+    assert used.exists()
+
+
+def test_processes_that_start_together_share_one_result(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(4) as pool:
+        assert pool.starmap(_loads, [(ArtifactCache(tmp_path), _WASM)] * 4) == [True] * 4
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".cwasm", ".lock", ".sha256"]

@@ -1,0 +1,185 @@
+"""The channel as guests see it: back-pressure, the end, the abort, and the order to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+
+import pytest
+
+from boundary.relay_guests import destination_guest, endless_source_guest, moved, source_guest, whole_stream
+from boundary.wat_guests import Host, build
+from rapidbyte.engine.documents import run_request
+from rapidbyte.errors import CancelledRunError, ErrorInfo, FrameError, InternalError, NetworkError
+from rapidbyte.frames import Durable, FrameMetadata, FrameQueue, QueueAbortedError
+from rapidbyte.model import MIB
+from rapidbyte.wasm import Inlet, Outlet
+from rapidbyte.wasm.abi import Status
+
+_REQUEST = run_request(0, batch_rows=1, batch_bytes=8)
+_TIMEOUT_S = 5.0
+_STILL_S = 0.05  # how long a call must stay blocked to count as blocked
+
+
+class Books:
+    """Writes down what passes, and refuses nothing."""
+
+    def __init__(self) -> None:
+        self.sent: list[FrameMetadata] = []
+        self.delivered: list[FrameMetadata] = []
+        self.durable: list[Durable] = []
+
+    def outlet(self, queue: FrameQueue) -> Outlet:
+        return Outlet(queue, self.sent.append)
+
+    def inlet(self, queue: FrameQueue) -> Inlet:
+        return Inlet(queue, self.delivered.append, self.durable.append)
+
+
+@pytest.fixture
+def books() -> Books:
+    return Books()
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as executor:
+        yield executor
+
+
+def test_frames_pass_in_order_with_their_metadata_and_the_end_follows(
+    host: Host, books: Books, threads: ThreadPoolExecutor
+) -> None:
+    queue = FrameQueue(2, MIB, host.pool)
+    destination_wasm = destination_guest({"stream": 0, "rows": 5, "bytes": 40}, moved(5))
+    with (
+        host.start(source_guest(whole_stream(2, 3), moved(5))) as source,
+        host.start(destination_wasm, name="destination test") as destination,
+    ):
+        receiving: Future[object] = threads.submit(destination.run, _REQUEST, books.inlet(queue))
+        assert source.run(_REQUEST, books.outlet(queue)) == moved(5)["ok"]
+        queue.finish()
+        assert receiving.result(_TIMEOUT_S) == moved(5)["ok"]
+    assert [(item.kind.value, item.rows) for item in books.sent] == [
+        ("schema", 0),
+        ("batch", 2),
+        ("batch", 3),
+        ("end", 5),
+    ]
+    assert books.delivered == books.sent
+    assert books.durable == [Durable(0, 5, 40)]
+
+
+def test_a_full_queue_blocks_the_guest_until_there_is_room(
+    host: Host, books: Books, threads: ThreadPoolExecutor
+) -> None:
+    queue = FrameQueue(1, MIB, host.pool)
+    with host.start(source_guest(whole_stream(1), moved(1))) as source:
+        sending: Future[object] = threads.submit(source.run, _REQUEST, books.outlet(queue))
+        with pytest.raises(FutureTimeoutError):
+            sending.result(_STILL_S)
+        assert len(queue) == 1
+        for _ in range(3):
+            arrival = queue.get()
+            assert arrival is not None
+            host.pool.release(arrival[1])
+        assert sending.result(_TIMEOUT_S) == moved(1)["ok"]
+
+
+def test_a_guest_that_is_blocked_on_its_peer_is_not_timed_out(
+    host: Host, books: Books, threads: ThreadPoolExecutor
+) -> None:
+    queue = FrameQueue(1, MIB, host.pool)
+    with host.start(source_guest(whole_stream(1), moved(1)), timeout_s=0.1) as source:
+        sending: Future[object] = threads.submit(source.run, _REQUEST, books.outlet(queue))
+        with pytest.raises(FutureTimeoutError):
+            sending.result(0.4)
+        queue.abort()
+        with pytest.raises(QueueAbortedError):
+            sending.result(_TIMEOUT_S)
+
+
+@pytest.mark.parametrize("is_source", [True, False])
+def test_an_abort_wakes_the_guest_and_is_told_apart_from_its_own_errors(
+    host: Host, books: Books, threads: ThreadPoolExecutor, is_source: bool
+) -> None:
+    queue = FrameQueue(1, MIB, host.pool)
+    wasm = endless_source_guest() if is_source else destination_guest(None, moved(0))
+    with host.start(wasm) as instance:
+        port = books.outlet(queue) if is_source else books.inlet(queue)
+        running: Future[object] = threads.submit(instance.run, _REQUEST, port)
+        with pytest.raises(FutureTimeoutError):
+            running.result(_STILL_S)
+        queue.abort()
+        with pytest.raises(QueueAbortedError):
+            running.result(_TIMEOUT_S)
+
+
+@pytest.mark.parametrize("is_source", [True, False])
+def test_an_interrupt_wakes_a_guest_that_waits_for_its_peer(
+    host: Host, books: Books, threads: ThreadPoolExecutor, is_source: bool
+) -> None:
+    queue = FrameQueue(1, MIB, host.pool)
+    wasm = endless_source_guest() if is_source else destination_guest(None, moved(0))
+    with host.start(wasm) as instance:
+        port = books.outlet(queue) if is_source else books.inlet(queue)
+        running: Future[object] = threads.submit(instance.run, _REQUEST, port)
+        with pytest.raises(FutureTimeoutError):
+            running.result(_STILL_S)
+        instance.interrupt()
+        with pytest.raises(CancelledRunError, match=r"was stopped\.$"):  # by itself: it was not killed
+            running.result(_TIMEOUT_S)
+
+
+def test_a_run_without_progress_is_timed_out(host: Host, books: Books) -> None:
+    queue = FrameQueue(1, MIB, host.pool)
+    wait = "(drop (call $sock_wait (i32.const 0) (i32.const 0) (i32.const -1)))"
+    wasm = source_guest([], {"error": {"category": "internal"}}, before_answer=wait)
+    with host.start(wasm, timeout_s=0.2) as instance, pytest.raises(NetworkError) as caught:
+        instance.run(_REQUEST, books.outlet(queue))
+    assert caught.value.code == "timeout"
+    with pytest.raises(QueueAbortedError):
+        queue.get()
+
+
+def test_a_refused_frame_stays_with_the_guest(host: Host) -> None:
+    def refuse(_: FrameMetadata) -> None:
+        raise FrameError("Not this one.", ErrorInfo("invalid_argument"))
+
+    body = """
+        (local.set $f (call $frame_new (i64.const 1)))
+        (drop (call $frame_seal (local.get $f)))
+        (drop (call $emit (local.get $f) (i32.const 0) (i32.const 48)))
+        (call $reply (call $frame_len (local.get $f)))"""
+    document = '{\\"stream\\":0,\\"kind\\":\\"batch\\",\\"rows\\":1,\\"bytes\\":1}  '
+    queue = FrameQueue(1, MIB, host.pool)
+    with host.start(build({"rb_run": body}, fields=f'(data (i32.const 0) "{document}")')) as instance:
+        assert instance.run(_REQUEST, Outlet(queue, refuse)) == 0
+    assert len(queue) == 0
+
+
+def test_each_side_has_its_own_imports(host: Host, books: Books) -> None:
+    queue = FrameQueue(1, MIB, host.pool)
+    with host.start(build({"rb_run": "(call $reply (call $next))"})) as source:
+        assert source.run(_REQUEST, books.outlet(queue)) == Status.BAD_STATE
+    checkpoint = "(call $reply (i64.extend_i32_s (call $checkpoint (i32.const 0) (i32.const 31))))"
+    field = '(data (i32.const 0) "{\\"stream\\":0,\\"rows\\":0,\\"bytes\\":0} ")'
+    with host.start(build({"rb_run": checkpoint}, fields=field)) as source:
+        assert source.run(_REQUEST, books.outlet(queue)) == Status.BAD_STATE
+    assert books.durable == []
+
+
+def test_the_crash_of_one_guest_leaves_another_running(host: Host, books: Books, threads: ThreadPoolExecutor) -> None:
+    queue = FrameQueue(1, MIB, host.pool)
+    with host.start(source_guest(whole_stream(1), moved(1))) as healthy:
+        running: Future[object] = threads.submit(healthy.run, _REQUEST, books.outlet(queue))
+        for _ in range(20):
+            with pytest.raises(InternalError):
+                host.check("(unreachable)")
+        for _ in range(3):
+            arrival = queue.get()
+            assert arrival is not None
+            host.pool.release(arrival[1])
+        assert running.result(_TIMEOUT_S) == moved(1)["ok"]
+    assert [item.kind.value for item in books.sent] == ["schema", "batch", "end"]

@@ -1,0 +1,10 @@
+"""Lists the harness's plugins for the end-to-end tests."""
+
+pytest_plugins = [
+    "harness.fix_server",
+    "harness.fix_schemas",
+    "harness.fix_role",
+    "harness.fix_pipelines",
+    "harness.fix_cli",
+    "harness.fix_folder",
+]

@@ -1,0 +1,50 @@
+"""Fixtures that run pipelines: a template of fixtures/pipelines, filled with the test's server and schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+import rapidbyte
+from harness.names import SchemaPair
+from rapidbyte.embedded import ServerAddress
+from rapidbyte.model import RunReport
+
+
+class RunPipeline(Protocol):
+    """Runs a template by its path in the repository; keywords fill further variables of the template."""
+
+    def __call__(self, template: str, /, **variables: str) -> RunReport: ...
+
+
+@pytest.fixture
+def state_path(tmp_path: Path) -> Path:
+    """Where the test's runs are recorded."""
+    return tmp_path / "state.db"
+
+
+@pytest.fixture
+def variables(server: ServerAddress, schemas: SchemaPair) -> Mapping[str, str]:
+    """What every template may refer to."""
+    return {
+        "PGHOST": server.host,
+        "PGPORT": str(server.port),
+        "PGUSER": server.user,
+        "PGPASSWORD": server.password,
+        "PGDATABASE": server.database,
+        "SOURCE_SCHEMA": schemas.source,
+        "DESTINATION_SCHEMA": schemas.destination,
+    }
+
+
+@pytest.fixture
+def run_pipeline(variables: Mapping[str, str], state_path: Path) -> RunPipeline:
+    """Run a template in this process, with the test's own state."""
+
+    def run(template: str, /, **more: str) -> RunReport:
+        return rapidbyte.run_pipeline(Path(template), env={**variables, **more}, state_path=state_path)
+
+    return run

@@ -1,0 +1,76 @@
+"""Schemas on the shared server: whose they are, when they go, and what crashed runs left.
+
+Every process holds an advisory lock on its own number for as long as its session lives. The server frees the lock of a
+killed process, which is how others know that its schemas have no owner any more.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import psycopg
+from psycopg import sql
+
+from harness.names import SchemaPair, owner_of, schema_pair
+
+_LOCK_CLASS = 0x72617069  # keeps our locks apart from those of others in the same database
+_KEPT = "kept by --keep-schemas"
+
+
+class SchemaOwner:
+    """The schemas of one test process. Needs a session in autocommit mode that lives as long as the process."""
+
+    def __init__(self, session: psycopg.Connection) -> None:
+        self._session = session
+        self._number = secrets.randbits(32)
+        while not _try_lock(session, self._number):
+            self._number = secrets.randbits(32)
+        self._count = 0
+
+    def create(self, test: str) -> SchemaPair:
+        """Make the source schema of a test; the destination's name is free, and its schema is left to the pipeline."""
+        self._count += 1
+        pair = schema_pair(test, self._number, self._count)
+        self._session.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(pair.source)))
+        return pair
+
+    def drop(self, pair: SchemaPair) -> None:
+        """Remove both schemas with all they hold."""
+        for schema in (pair.source, pair.destination):
+            _drop(self._session, schema)
+
+    def keep(self, pair: SchemaPair) -> None:
+        """Mark both schemas, where they exist, so that no later run removes them as orphans."""
+        for (schema,) in self._session.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", ([pair.source, pair.destination],)
+        ).fetchall():
+            comment = sql.SQL("COMMENT ON SCHEMA {} IS {}").format(sql.Identifier(schema), sql.Literal(_KEPT))
+            self._session.execute(comment)
+
+    def drop_orphans(self) -> tuple[str, ...]:
+        """Remove the schemas of owners that died and give their names. Leaves kept ones, and all that are not ours."""
+        dropped = []
+        query = "SELECT nspname FROM pg_namespace WHERE obj_description(oid, 'pg_namespace') IS DISTINCT FROM %s"
+        for (schema,) in self._session.execute(query, (_KEPT,)).fetchall():
+            owner = owner_of(schema)
+            if owner is not None and owner != self._number and _try_lock(self._session, owner):
+                _drop(self._session, schema)
+                self._session.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCK_CLASS, _signed(owner)))
+                dropped.append(schema)
+        return tuple(dropped)
+
+
+def _drop(session: psycopg.Connection, schema: str) -> None:
+    session.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+
+
+def _try_lock(session: psycopg.Connection, owner: int) -> bool:
+    row = session.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK_CLASS, _signed(owner))).fetchone()
+    assert row is not None
+    taken: bool = row[0]
+    return taken
+
+
+def _signed(number: int) -> int:
+    """Fold 32 bits into the range of a Postgres integer."""
+    return number - (1 << 31)

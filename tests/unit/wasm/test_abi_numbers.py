@@ -1,0 +1,41 @@
+"""The numbers of the ABI are the same on both sides of it."""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from pathlib import Path
+
+import pytest
+
+from rapidbyte.net import Interest
+from rapidbyte.wasm.abi import Level, Status
+
+_RUST = Path("connectors/sdk/src/abi_numbers.rs")
+_DOCUMENT = Path("docs/ABI.md")
+
+
+def _rust_enum(name: str) -> dict[str, int]:
+    body = re.search(rf"pub enum {name} {{(.*?)}}", _RUST.read_text(encoding="utf-8"), re.DOTALL)
+    assert body is not None
+    return {item: int(number) for item, number in re.findall(r"(\w+) = (-?\d+),", body[1])}
+
+
+def _camel(member: IntEnum) -> str:
+    return "".join(word.capitalize() for word in member.name.split("_"))
+
+
+@pytest.mark.parametrize("kind", [Status, Level])
+def test_rust_has_the_same_names_and_numbers(kind: type[IntEnum]) -> None:
+    assert _rust_enum(kind.__name__) == {_camel(member): member.value for member in kind}
+
+
+def test_rust_has_the_same_interest_bits() -> None:
+    text = _RUST.read_text(encoding="utf-8")
+    bits = {name: int(bit) for name, bit in re.findall(r"const (READABLE|WRITABLE): u32 = (\d+);", text)}
+    assert bits == {"READABLE": Interest.READABLE, "WRITABLE": Interest.WRITABLE}
+
+
+def test_the_document_lists_every_status_with_its_number() -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (-?\d+) \|", _DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {name: int(number) for name, number in rows} == {status.name: status.value for status in Status}
