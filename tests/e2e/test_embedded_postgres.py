@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -90,6 +91,29 @@ def test_start_that_is_interrupted_before_there_is_a_guard_leaves_nothing(
     monkeypatch.setattr(f"rapidbyte.embedded.{step}", interrupt)
     with pytest.raises(KeyboardInterrupt):
         EmbeddedPostgres.start(settings=_FAST)
+
+
+@pytest.mark.parametrize("step", ["tempfile._os.open", "tempfile._os.mkdir"])
+def test_ctrl_c_while_the_directory_is_made_waits_until_it_can_be_removed(
+    server_folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The first is the file by which Python finds out whether it can write to the folder for temporary files."""
+    made: list[object] = []
+
+    def make_and_interrupt(*arguments: Any, **keywords: Any) -> object:
+        made.append(make(*arguments, **keywords))
+        if len(made) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return made[-1]
+
+    monkeypatch.setenv("TMPDIR", str(server_folder))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    make = getattr(os, step.rpartition(".")[2])
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(step, make_and_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            EmbeddedPostgres.start(settings=_FAST)
+    assert made
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

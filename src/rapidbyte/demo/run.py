@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import as_file, files
-from pathlib import Path
 
 import psycopg
 
@@ -49,7 +47,7 @@ def run_demo(watching: Watching, *, keep: bool = False) -> DemoReport:
         with psycopg.connect(server.address.dsn(), autocommit=True) as session:
             _load(session, watching.say)
             watching.say("Running the pipeline ...")
-            run = _run_pipeline(server.address, watching)
+            run = _run_pipeline(server, watching)
             watching.say("Comparing every row in SQL ...")
             _prove(session)
         kept = _keep(server) if keep else None
@@ -83,16 +81,13 @@ def _load(session: psycopg.Connection, say: Say) -> None:
         say(f"  {table.name}: {rows:,} rows")
 
 
-def _run_pipeline(address: ServerAddress, watching: Watching) -> RunReport:
-    with (
-        as_file(files("rapidbyte.demo") / "demo.yaml") as pipeline,
-        tempfile.TemporaryDirectory(prefix="rapidbyte-demo-") as state,
-    ):
+def _run_pipeline(server: EmbeddedPostgres, watching: Watching) -> RunReport:
+    with as_file(files("rapidbyte.demo") / "demo.yaml") as pipeline:
         return rapidbyte.run_pipeline(
             pipeline,
-            env=demo_variables(address),
+            env=demo_variables(server.address),
             on_event=watching.on_event,
-            state_path=Path(state, "state.db"),
+            state_path=server.directory / "demo-state.db",  # which goes with the server
             cancel=watching.cancel,
         )
 

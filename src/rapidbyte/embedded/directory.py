@@ -7,11 +7,13 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rapidbyte.embedded.errors import EmbeddedPostgresError
 from rapidbyte.embedded.installation import Account, is_reachable
+from rapidbyte.embedded.uninterrupted import uninterrupted
 
 _PREFIX = "rapidbyte-pg-"
 _UNFINISHED_PREFIX = ".rapidbyte-new-"
@@ -34,8 +36,25 @@ class ServerDirectory:
         return self.path / "run"
 
 
-def new_directory(account: Account | None) -> ServerDirectory:
-    """Make a directory that `account` owns, or leave none. The caller closes `alive_fd` once the guard has it."""
+@contextlib.contextmanager
+def new_directory(account: Account | None) -> Iterator[ServerDirectory]:
+    """Make a directory that `account` owns, once those that nobody works in any more are gone.
+
+    At the end of the block it is removed too, unless a guard has taken it over. No signal leaves any of it behind.
+    """
+    directory: ServerDirectory | None = None
+    try:
+        with uninterrupted():
+            _remove_abandoned(account)
+            directory = _make(account)
+        yield directory
+    finally:
+        if directory is not None:
+            os.close(directory.alive_fd)
+            _remove_if_abandoned(directory.path)
+
+
+def _make(account: Account | None) -> ServerDirectory:
     parent = _parent(account)
     unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED_PREFIX, dir=parent))
     path = parent / unfinished.name.replace(_UNFINISHED_PREFIX, _PREFIX, 1)
@@ -56,13 +75,13 @@ def new_directory(account: Account | None) -> ServerDirectory:
     return directory
 
 
-def remove_abandoned(account: Account | None) -> None:
+def _remove_abandoned(account: Account | None) -> None:
     """Remove this user's directories whose server and guard were both killed. Leaves those of other users alone."""
     for path in _parent(account).glob(f"{_PREFIX}*"):
-        remove_if_abandoned(path)
+        _remove_if_abandoned(path)
 
 
-def remove_if_abandoned(path: Path) -> None:
+def _remove_if_abandoned(path: Path) -> None:
     """Remove a directory of this user's if no process works in it any more."""
     alive = path / _ALIVE
     with contextlib.suppress(OSError), open(alive, "rb") as lock:

@@ -20,7 +20,7 @@ from typing import Self
 
 from rapidbyte.embedded import guard
 from rapidbyte.embedded.address import ServerAddress
-from rapidbyte.embedded.directory import ServerDirectory, new_directory, remove_abandoned, remove_if_abandoned
+from rapidbyte.embedded.directory import ServerDirectory, new_directory
 from rapidbyte.embedded.errors import EmbeddedPostgresError, ServerGoneError
 from rapidbyte.embedded.installation import (
     DEFAULT_MAJOR,
@@ -66,19 +66,11 @@ class EmbeddedPostgres:
         Raises EmbeddedPostgresError.
         """
         account = unprivileged_account()
-        remove_abandoned(account)
         installation = find_installation(major)
-        directory = new_directory(account)
-        try:
-            try:
-                installation = _runnable(installation, directory, account)
-                orders = _orders(installation, directory, account, settings, join_lock)
-                address, guard_pid, lease_fd = _start_guarded(directory, orders, account, timeout_s)
-            finally:
-                os.close(directory.alive_fd)
-        except BaseException:
-            remove_if_abandoned(directory.path)  # unless there is a guard, which does it
-            raise
+        with new_directory(account) as directory:
+            installation = _runnable(installation, directory, account)
+            orders = _orders(installation, directory, account, settings, join_lock)
+            address, guard_pid, lease_fd = _start_guarded(directory, orders, account, timeout_s)
         return cls(directory.path, address, guard_pid, lease_fd, join_lock is not None)
 
     @classmethod
