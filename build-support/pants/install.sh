@@ -3,8 +3,8 @@
 # the same bytes wherever it runs, so its hash is pinned as every other.
 
 readonly PEX_VERSION=2.20.3
-readonly PEX_SHA256=b13782df7ba90c0a5061d5bb4fe8fb3943f0997c0cacda87a6c95b4f4956aa18
-readonly PEX_SIZE=4191194
+readonly PEX_SHA256=4f4c38ed65c2fb174105278a9e70b5f857e2578a6e8f1663c4e19924317a2b89
+readonly PEX_SIZE=4191193
 
 # Version managers leave shims for interpreters that are not there, and distributions split off venv: so run it.
 runs_pants() {
@@ -57,9 +57,11 @@ install_pants() {
 }
 
 build_pex() {
-  # By `python -m`: the scripts of an environment do not start where its path has a space.
+  # By `python -m`: the scripts of an environment do not start where its path has a space. The command has to keep the
+  # PEX_ROOT that Pants gives it, or it would fill a cache of its own in the user's home.
   PEX_IGNORE_RCFILES=1 "$INSTALLED/venv/bin/python" -m pex "pex==$PEX_VERSION" --console-script pex \
-    --output-file "$INSTALLED/pex" --disable-cache --no-compile --python-shebang '/usr/bin/env python' ||
+    --output-file "$INSTALLED/pex" --disable-cache --no-compile --no-strip-pex-env \
+    --python-shebang '/usr/bin/env python' ||
     die "the Pex command could not be built: see its message above, and try again."
   "$INSTALLED/venv/bin/python" - "$INSTALLED/pex" $PEX_SHA256 <<'PYTHON' ||
 import hashlib, sys

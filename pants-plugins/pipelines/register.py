@@ -8,13 +8,13 @@ from pants.engine.rules import Rule
 from pants.engine.target import Target
 from pants.engine.unions import UnionRule
 
-from pipelines import dependency_inference
-from pipelines.target_types import PipelinesTarget, PipelineTarget
+from pipelines import dependency_inference, document_resource
+from pipelines.target_types import PipelineResourceTarget, PipelinesTarget, PipelineTarget
 
 
 def target_types() -> Iterable[type[Target]]:
-    return (PipelineTarget, PipelinesTarget)
+    return (PipelineResourceTarget, PipelineTarget, PipelinesTarget)
 
 
 def rules() -> Iterable[Rule | UnionRule]:
-    return dependency_inference.rules()
+    return (*dependency_inference.rules(), *document_resource.rules())
