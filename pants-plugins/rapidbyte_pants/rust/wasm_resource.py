@@ -12,8 +12,8 @@ from pants.engine.rules import Get, Rule, collect_rules, rule
 from pants.engine.target import GeneratedSources, GenerateSourcesRequest
 from pants.engine.unions import UnionRule
 
-from rust.target_types import ConnectorSourcesField, ResourceDirectoryField
-from rust.wasm_module import WasmModule, WasmModuleRequest
+from rapidbyte_pants.rust.target_types import ConnectorSourcesField, ResourceDirectoryField
+from rapidbyte_pants.rust.wasm_module import WasmModule, WasmModuleRequest
 
 
 class GenerateWasmResource(GenerateSourcesRequest):

@@ -22,10 +22,10 @@ from pants.engine.target import (
 )
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from rust import register
-from rust.crate_tests import CrateTestFieldSet, CrateTestRequest
-from rust.tests.fake_toolchain import write_toolchain
-from rust.wasm_resource import WasmPackageFieldSet
+from rapidbyte_pants.rust import register
+from rapidbyte_pants.rust.crate_tests import CrateTestFieldSet, CrateTestRequest
+from rapidbyte_pants.rust.tests.fake_toolchain import write_toolchain
+from rapidbyte_pants.rust.wasm_resource import WasmPackageFieldSet
 
 _CRATE = '[package]\nname = "{name}"\nversion = "0.1.0"\n[dependencies]\n{dependencies}\n'
 _LOCK = """

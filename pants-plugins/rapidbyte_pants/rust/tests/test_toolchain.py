@@ -9,9 +9,9 @@ from pants.core.util_rules import system_binaries
 from pants.engine.internals.scheduler import ExecutionError
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from rust import toolchain
-from rust.tests.fake_toolchain import write_toolchain
-from rust.toolchain import RustToolchain, WasmSupport
+from rapidbyte_pants.rust import toolchain
+from rapidbyte_pants.rust.tests.fake_toolchain import write_toolchain
+from rapidbyte_pants.rust.toolchain import RustToolchain, WasmSupport
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from pants.util.logging import LogLevel
 from pants.util.meta import classproperty
 from pants.util.strutil import pluralize
 
-from ruff.subsystem import Ruff, RuffFieldSet
+from rapidbyte_pants.ruff.subsystem import Ruff, RuffFieldSet
 
 
 class RuffCheckRequest(LintTargetsRequest):

@@ -7,8 +7,7 @@ from pants.engine.target import (
     COMMON_TARGET_FIELDS,
     Dependencies,
     MultipleSourcesField,
-    SingleSourceField,
-    StringField,
+    SpecialCasedDependencies,
     Target,
     TargetFilesGenerator,
 )
@@ -47,33 +46,26 @@ class PipelinesTarget(TargetFilesGenerator):
     help = "Generates a `pipeline` for each document in the folder."
 
 
-class ResourceDocumentField(SingleSourceField):
-    """A document that becomes a resource: of a class of its own, so that no test's path means this target too."""
+class ResourceFolderField(MultipleSourcesField):
+    """Nothing of its own: what is generated for it lies in the target's folder, below its source root."""
 
-    expected_file_extensions = (".yaml",)
-    required = True
-    # What is generated from it is a resource, whose name begins below a source root.
+    alias = "_sources"
+    expected_num_files = 0
     uses_source_roots = True
-    help = "The document."
 
 
-class ResourceDirectoryField(StringField):
-    alias = "resource_dir"
+class AdoptedDocumentsField(SpecialCasedDependencies):
+    alias = "documents"
     required = True
-    help = help_text(
-        """
-        The folder, relative to the build root, in which what depends on the document finds it under its own name. It
-        has to be below a source root.
-        """
-    )
+    help = "The addresses of the documents, such as `fixtures/pipelines:demo`."
 
 
 class PipelineResourceTarget(Target):
     alias = "pipeline_resource"
-    core_fields = (*COMMON_TARGET_FIELDS, Dependencies, ResourceDocumentField, ResourceDirectoryField)
+    core_fields = (*COMMON_TARGET_FIELDS, ResourceFolderField, AdoptedDocumentsField)
     help = help_text(
         """
-        A pipeline document as a resource of a package of code that is elsewhere. It brings no connectors: code that
-        only carries the document does not wait for them.
+        Pipeline documents of other folders, as resources beside the code in this one, under their own names. It brings
+        no connectors: code that only carries a document does not wait for them.
         """
     )

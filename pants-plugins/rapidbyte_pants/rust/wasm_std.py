@@ -10,9 +10,9 @@ from pants.engine.fs import EMPTY_DIGEST, CreateDigest, Digest, FileContent
 from pants.engine.process import Process, ProcessResult
 from pants.engine.rules import Get, Rule, collect_rules, rule
 
-from rust.cargo import SETUP, toolchain_path
-from rust.subsystem import WASM_TARGET, RustSubsystem
-from rust.toolchain import RustToolchain, WasmSupport
+from rapidbyte_pants.rust.cargo import SETUP, toolchain_path
+from rapidbyte_pants.rust.subsystem import WASM_TARGET, RustSubsystem
+from rapidbyte_pants.rust.toolchain import RustToolchain, WasmSupport
 
 _PROBE_MANIFEST = b"""[package]
 name = "probe"

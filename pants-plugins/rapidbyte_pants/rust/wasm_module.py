@@ -12,11 +12,11 @@ from pants.engine.rules import Get, Rule, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from rust.cargo import CargoProcess
-from rust.subsystem import WASM_TARGET, RustSubsystem
-from rust.toolchain import RustToolchain
-from rust.wasm_std import WasmStandardLibrary
-from rust.workspace import CrateInputs, CrateInputsRequest
+from rapidbyte_pants.rust.cargo import CargoProcess
+from rapidbyte_pants.rust.subsystem import WASM_TARGET, RustSubsystem
+from rapidbyte_pants.rust.toolchain import RustToolchain
+from rapidbyte_pants.rust.wasm_std import WasmStandardLibrary
+from rapidbyte_pants.rust.workspace import CrateInputs, CrateInputsRequest
 
 _SYSROOT = "wasm_sysroot"
 

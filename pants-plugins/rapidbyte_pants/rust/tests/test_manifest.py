@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import toml
 
-from rust.manifest import Manifest, ManifestError, cut_workspace, parse_manifest
+from rapidbyte_pants.rust.manifest import Manifest, ManifestError, cut_workspace, parse_manifest
 
 CRATE = """
 [package]

@@ -11,7 +11,7 @@ from typing import Any
 
 import toml
 
-from rust.manifest import ManifestError
+from rapidbyte_pants.rust.manifest import ManifestError
 
 _Package = dict[str, Any]
 

@@ -14,11 +14,11 @@ from pants.engine.target import Target
 from pants.engine.unions import UnionRule
 from pants.util.logging import LogLevel
 
-from rust.cargo import CargoProcess
-from rust.junit import Outcome, junit_report, parse_cargo_test
-from rust.subsystem import RustSubsystem
-from rust.target_types import CrateSourcesField, SkipCrateTestsField
-from rust.workspace import CrateInputs, CrateInputsRequest
+from rapidbyte_pants.rust.cargo import CargoProcess
+from rapidbyte_pants.rust.junit import Outcome, junit_report, parse_cargo_test
+from rapidbyte_pants.rust.subsystem import RustSubsystem
+from rapidbyte_pants.rust.target_types import CrateSourcesField, SkipCrateTestsField
+from rapidbyte_pants.rust.workspace import CrateInputs, CrateInputsRequest
 
 _TEST = 'cargo test --quiet --no-run --offline --locked --package "$1" --target-dir "$target"\n' + (
     'cargo test --offline --locked --no-fail-fast --package "$1" --target-dir "$target" -- --color never\n'

@@ -9,8 +9,8 @@ from pants.engine.rules import Rule, collect_rules, rule
 from pants.engine.target import FieldSet, InferDependenciesRequest, InferredDependencies
 from pants.engine.unions import UnionRule
 
-from rust.target_types import CrateDependenciesField, CrateSourcesField
-from rust.workspace import AllCrates, CargoWorkspace
+from rapidbyte_pants.rust.target_types import CrateDependenciesField, CrateSourcesField
+from rapidbyte_pants.rust.workspace import AllCrates, CargoWorkspace
 
 
 @dataclass(frozen=True)

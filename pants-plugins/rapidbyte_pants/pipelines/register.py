@@ -8,8 +8,8 @@ from pants.engine.rules import Rule
 from pants.engine.target import Target
 from pants.engine.unions import UnionRule
 
-from pipelines import dependency_inference, document_resource
-from pipelines.target_types import PipelineResourceTarget, PipelinesTarget, PipelineTarget
+from rapidbyte_pants.pipelines import dependency_inference, document_resource
+from rapidbyte_pants.pipelines.target_types import PipelineResourceTarget, PipelinesTarget, PipelineTarget
 
 
 def target_types() -> Iterable[type[Target]]:

@@ -13,7 +13,7 @@ from pants.engine.process import Process, ProcessCacheScope, ProcessResult
 from pants.engine.rules import Get, Rule, collect_rules, rule
 from pants.util.logging import LogLevel
 
-from rust.subsystem import WASM_TARGET, RustSubsystem
+from rapidbyte_pants.rust.subsystem import WASM_TARGET, RustSubsystem
 
 
 class ToolchainError(ValueError):

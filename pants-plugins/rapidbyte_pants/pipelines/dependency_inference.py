@@ -12,9 +12,9 @@ from pants.engine.rules import Get, Rule, collect_rules, rule
 from pants.engine.target import FieldSet, InferDependenciesRequest, InferredDependencies
 from pants.engine.unions import UnionRule
 
-from pipelines.target_types import PipelineDependenciesField, PipelineSourceField
-from pipelines.uses import connector_packages
-from rust.workspace import AllCrates
+from rapidbyte_pants.pipelines.target_types import PipelineDependenciesField, PipelineSourceField
+from rapidbyte_pants.pipelines.uses import connector_packages
+from rapidbyte_pants.rust.workspace import AllCrates
 
 
 @dataclass(frozen=True)

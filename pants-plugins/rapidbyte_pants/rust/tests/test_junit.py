@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from rust.junit import CrateTest, Outcome, junit_report, parse_cargo_test
+from rapidbyte_pants.rust.junit import CrateTest, Outcome, junit_report, parse_cargo_test
 
 OUTPUT = """
 running 4 tests

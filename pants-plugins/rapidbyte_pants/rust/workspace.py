@@ -16,9 +16,9 @@ from pants.engine.target import AllTargets, SourcesField, TransitiveTargets, Tra
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from rust.lock import cut_lock
-from rust.manifest import Manifest, cut_workspace, parse_manifest
-from rust.target_types import CargoWorkspaceSourcesField, ConnectorSourcesField, CrateSourcesField
+from rapidbyte_pants.rust.lock import cut_lock
+from rapidbyte_pants.rust.manifest import Manifest, cut_workspace, parse_manifest
+from rapidbyte_pants.rust.target_types import CargoWorkspaceSourcesField, ConnectorSourcesField, CrateSourcesField
 
 
 class WorkspaceError(ValueError):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pants.engine.rules import Rule
 from pants.engine.unions import UnionRule
 
-from ruff import rules as ruff_rules
+from rapidbyte_pants.ruff import rules as ruff_rules
 
 
 def rules() -> Iterable[Rule | UnionRule]:

@@ -8,8 +8,17 @@ from pants.engine.rules import Rule
 from pants.engine.target import Target
 from pants.engine.unions import UnionRule
 
-from rust import cargo, crate_tests, dependency_inference, toolchain, wasm_module, wasm_resource, wasm_std, workspace
-from rust.target_types import CargoWorkspaceTarget, RustCrateTarget, WasmConnectorTarget
+from rapidbyte_pants.rust import (
+    cargo,
+    crate_tests,
+    dependency_inference,
+    toolchain,
+    wasm_module,
+    wasm_resource,
+    wasm_std,
+    workspace,
+)
+from rapidbyte_pants.rust.target_types import CargoWorkspaceTarget, RustCrateTarget, WasmConnectorTarget
 
 
 def target_types() -> Iterable[type[Target]]:

@@ -19,9 +19,9 @@ from pants.engine.rules import Get, MultiGet, Rule, collect_rules, rule
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from rust.subsystem import WASM_TARGET, RustSubsystem
-from rust.toolchain import RustToolchain
-from rust.workspace import AllCrates, CargoWorkspace
+from rapidbyte_pants.rust.subsystem import WASM_TARGET, RustSubsystem
+from rapidbyte_pants.rust.toolchain import RustToolchain
+from rapidbyte_pants.rust.workspace import AllCrates, CargoWorkspace
 
 # What the process that downloads may take from the user's environment: how to reach the network.
 _NETWORK_VARIABLES = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import toml
 
-from rust.lock import cut_lock
-from rust.manifest import ManifestError
+from rapidbyte_pants.rust.lock import cut_lock
+from rapidbyte_pants.rust.manifest import ManifestError
 
 LOCK = """
 version = 4

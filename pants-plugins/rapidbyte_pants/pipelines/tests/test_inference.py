@@ -7,12 +7,12 @@ from pants.engine.addresses import Address
 from pants.engine.target import InferredDependencies
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
-from pipelines import dependency_inference
-from pipelines.dependency_inference import InferPipelineDependencies, PipelineInferenceFieldSet
-from pipelines.target_types import PipelinesTarget, PipelineTarget
-from pipelines.uses import connector_packages
-from rust import workspace
-from rust.target_types import CargoWorkspaceTarget, RustCrateTarget, WasmConnectorTarget
+from rapidbyte_pants.pipelines import dependency_inference
+from rapidbyte_pants.pipelines.dependency_inference import InferPipelineDependencies, PipelineInferenceFieldSet
+from rapidbyte_pants.pipelines.target_types import PipelinesTarget, PipelineTarget
+from rapidbyte_pants.pipelines.uses import connector_packages
+from rapidbyte_pants.rust import workspace
+from rapidbyte_pants.rust.target_types import CargoWorkspaceTarget, RustCrateTarget, WasmConnectorTarget
 
 FULL = b"""
 source: {use: postgres}
