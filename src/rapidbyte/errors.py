@@ -121,6 +121,12 @@ class ConnectorNotFoundError(ConfigError):
     default_code = "connector_not_found"
 
 
+class MissingPackageError(ConfigError):
+    """A command needs packages that this installation lacks."""
+
+    default_code = "missing_package"
+
+
 class StateError(ConfigError):
     """The file that keeps the history of runs cannot be used."""
 

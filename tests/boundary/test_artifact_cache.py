@@ -38,6 +38,13 @@ def test_a_module_is_compiled_once(tmp_path: Path) -> None:
     assert _code(directory).stat().st_ino == written
 
 
+def test_a_compilation_is_announced_and_a_hit_is_not(tmp_path: Path) -> None:
+    told: list[str] = []
+    for _ in range(2):
+        ArtifactCache(tmp_path, lambda manifest: told.append(f"{manifest.kind.value} {manifest.name}")).get(_WASM)
+    assert told == ["source test"]
+
+
 def test_another_module_is_another_file(tmp_path: Path) -> None:
     cache = ArtifactCache(tmp_path)
     assert cache.get(_WASM).code != cache.get(build({"rb_check": "(unreachable)"})).code

@@ -18,11 +18,16 @@ from rapidbyte_pants.rust import (
     wasm_std,
     workspace,
 )
-from rapidbyte_pants.rust.target_types import CargoWorkspaceTarget, RustCrateTarget, WasmConnectorTarget
+from rapidbyte_pants.rust.target_types import (
+    CargoWorkspaceTarget,
+    RustCrateTarget,
+    WasmConnectorTarget,
+    WasmModulesTarget,
+)
 
 
 def target_types() -> Iterable[type[Target]]:
-    return (CargoWorkspaceTarget, RustCrateTarget, WasmConnectorTarget)
+    return (CargoWorkspaceTarget, RustCrateTarget, WasmConnectorTarget, WasmModulesTarget)
 
 
 def rules() -> Iterable[Rule | UnionRule]:

@@ -8,6 +8,7 @@ from pants.engine.target import (
     BoolField,
     Dependencies,
     MultipleSourcesField,
+    SpecialCasedDependencies,
     StringField,
     Target,
 )
@@ -87,5 +88,37 @@ class WasmConnectorTarget(Target):
         A crate of the workspace that is compiled to a WebAssembly module.
 
         What depends on this target sees the module as a resource; `package` writes it to `dist/`.
+        """
+    )
+
+
+class PublishedModulesField(MultipleSourcesField):
+    """Nothing of its own: what is generated for it lies in the target's folder, below its source root."""
+
+    alias = "_sources"
+    expected_num_files = 0
+    uses_source_roots = True
+
+
+class PublishedConnectorsField(SpecialCasedDependencies):
+    alias = "connectors"
+    required = True
+    help = "The addresses of the `wasm_connector` targets."
+
+
+class WasmProfileField(StringField):
+    alias = "profile"
+    default = "release"
+    help = "The Cargo profile that the modules are compiled with, whatever `[rust].wasm_profile` is."
+
+
+class WasmModulesTarget(Target):
+    alias = "wasm_modules"
+    core_fields = (*COMMON_TARGET_FIELDS, PublishedModulesField, PublishedConnectorsField, WasmProfileField)
+    help = help_text(
+        """
+        Connectors as they are published: compiled with one profile, as resources `<package>.wasm` in this folder.
+
+        A wheel depends on this target, where tests depend on the connectors themselves.
         """
     )

@@ -45,9 +45,10 @@ cp "$target/$triple/$profile/$package.wasm" "$sandbox/out/"
 
 @dataclass(frozen=True)
 class WasmModuleRequest:
-    """The address of a `wasm_connector`."""
+    """The address of a `wasm_connector`; `profile` None is the one of the options."""
 
     address: Address
+    profile: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,18 +74,19 @@ async def compile_module(
 ) -> WasmModule:
     inputs = await Get(CrateInputs, CrateInputsRequest(request.address))
     immutable = {} if standard_library.is_shipped else {_SYSROOT: standard_library.digest}
+    profile = request.profile or rust.wasm_profile
     # What was compiled against one standard library cannot be used with another.
     library = "shipped" if standard_library.is_shipped else standard_library.digest.fingerprint[:16]
     process = await Get(
         Process,
         CargoProcess(
             script=_COMPILE,
-            arguments=(inputs.package, rust.wasm_profile, WASM_TARGET),
+            arguments=(inputs.package, profile, WASM_TARGET),
             workspace_folder=inputs.workspace_folder,
             input_digest=inputs.digest,
-            description=f"Compile {inputs.package} to WebAssembly ({rust.wasm_profile})",
+            description=f"Compile {inputs.package} to WebAssembly ({profile})",
             output_directories=("out",),
-            kept_as=f"wasm-{rust.wasm_profile}-{library}",
+            kept_as=f"wasm-{profile}-{library}",
             rustc_flags=rustc_flags(toolchain, standard_library, rust.wasi_libc),
             immutable_input_digests=FrozenDict(immutable),
         ),

@@ -6,15 +6,19 @@ import importlib
 import os
 import traceback
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 
 from rapidbyte.cli.arguments import COMMAND_NAMES, Options, parse
 from rapidbyte.cli.exit_codes import ExitCode, exit_code_of
 from rapidbyte.cli.failure import failure_document, failure_text
 from rapidbyte.cli.output import Output
 from rapidbyte.cli.signals import Signals
-from rapidbyte.errors import CancelledRunError, RapidbyteError
+from rapidbyte.errors import CancelledRunError, MissingPackageError, RapidbyteError
 
 COMMANDS: Mapping[str, str] = {name: f"rapidbyte.cli.commands.{name}" for name in COMMAND_NAMES}
+
+# Commands whose packages are an extra of the wheel.
+_EXTRAS: Mapping[str, str] = {"demo": "demo"}
 
 _STOPPED: Mapping[str, str] = {"run": "Stopped. Streams that had not ended are unchanged in the destination."}
 
@@ -32,7 +36,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _execute(options: Options, output: Output, signals: Signals) -> int:
     try:
-        code: int = importlib.import_module(COMMANDS[options.command]).execute(options, output, signals)
+        code: int = _load(options.command).execute(options, output, signals)
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:
@@ -44,6 +48,19 @@ def _execute(options: Options, output: Output, signals: Signals) -> int:
     except Exception as error:
         return _unexpected(error, output)
     return code
+
+
+def _load(command: str) -> ModuleType:
+    try:
+        return importlib.import_module(COMMANDS[command])
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get(command)
+        if extra is None or error.name is None or error.name.startswith("rapidbyte"):
+            raise
+        raise MissingPackageError(
+            f"`rapidbyte {command}` needs the package {error.name}, which is not installed. "
+            f"Install all that it needs with: pip install 'rapidbyte[{extra}]'"
+        ) from error
 
 
 def _failed(error: RapidbyteError, output: Output) -> int:

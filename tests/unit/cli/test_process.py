@@ -18,6 +18,13 @@ importlib.import_module = lambda name: signal.raise_signal(signal.SIGINT)
 main()
 """
 
+WITHOUT_PSYCOPG = """
+import sys
+from rapidbyte.cli.process import run
+sys.modules["psycopg"] = None
+sys.exit(run(["demo"]))
+"""
+
 
 @pytest.fixture
 def env(tmp_path: Path) -> Mapping[str, str]:
@@ -49,3 +56,13 @@ def test_text_that_the_terminal_cannot_encode_is_escaped(env: Mapping[str, str])
     ended = subprocess.run(command, env={**env, "PYTHONIOENCODING": "ascii"}, capture_output=True, timeout=60)
     assert ended.returncode == 2
     assert ended.stderr == b"error: There is no pipeline file gr\\xf6\\xdfe.yaml. Check the path.\n"
+
+
+def test_command_whose_packages_are_an_extra_says_how_to_install_them(env: Mapping[str, str]) -> None:
+    command = [sys.executable, "-c", WITHOUT_PSYCOPG]
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "error: `rapidbyte demo` needs the package psycopg, which is not installed. "
+        "Install all that it needs with: pip install 'rapidbyte[demo]'\n"
+    )

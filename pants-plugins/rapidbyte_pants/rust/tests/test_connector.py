@@ -139,3 +139,20 @@ def test_tests_of_a_crate_are_run_and_reported(runner: RuleRunner) -> None:
     assert report.path == "connectors.sdk.xml"
     suite = ElementTree.fromstring(report.content)
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "0", "1")
+
+
+def test_published_modules_lie_beside_their_target_and_have_its_profile(runner: RuleRunner) -> None:
+    runner.write_files(
+        {"src/app/wasm/BUILD": "wasm_modules(name='it', connectors=['connectors/dest', 'connectors/source'])"}
+    )
+    request = HydrateSourcesRequest(
+        runner.get_target(Address("src/app/wasm", target_name="it"))[SourcesField],
+        for_sources_types=(ResourceSourceField,),
+        enable_codegen=True,
+    )
+    sources = runner.request(HydratedSources, [request])
+    files = runner.request(DigestContents, [sources.snapshot.digest])
+    assert [(file.path, file.content.decode().splitlines()[0]) for file in files] == [
+        ("src/app/wasm/dest.wasm", "release"),
+        ("src/app/wasm/source.wasm", "release"),
+    ]
