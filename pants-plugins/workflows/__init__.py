@@ -1,0 +1,1 @@
+"""Lints the workflows of GitHub Actions."""
