@@ -8,6 +8,9 @@ from typing import Any
 
 import toml
 
+# What Cargo takes where no edition is named.
+OLDEST_EDITION = "2015"
+
 _DEPENDENCY_TABLES = ("dependencies", "dev-dependencies", "build-dependencies")
 
 
@@ -17,16 +20,21 @@ class ManifestError(ValueError):
 
 @dataclass(frozen=True)
 class Manifest:
-    """A crate's package name, and the names of the packages it depends on, from wherever they come."""
+    """A crate's package name, and the names of the packages it depends on, from wherever they come.
+
+    `edition` is None where the crate takes it from its workspace.
+    """
 
     package: str
     dependencies: frozenset[str]
+    edition: str | None = OLDEST_EDITION
 
 
 def parse_manifest(path: str, content: str) -> Manifest:
     """Read a crate's Cargo.toml. Raises ManifestError, naming `path`."""
     document = _load(path, content)
-    package = document.get("package", {}).get("name")
+    about = document.get("package", {})
+    package = about.get("name")
     if not isinstance(package, str):
         raise ManifestError(f"{path} has no package name. Give it one under [package].")
     tables = [document, *document.get("target", {}).values()]
@@ -36,7 +44,14 @@ def parse_manifest(path: str, content: str) -> Manifest:
         for kind in _DEPENDENCY_TABLES
         for key, specification in table.get(kind, {}).items()
     )
-    return Manifest(package, names)
+    edition = about.get("edition", OLDEST_EDITION)
+    return Manifest(package, names, edition if isinstance(edition, str) else None)
+
+
+def workspace_edition(path: str, content: str) -> str:
+    """Read the edition that the crates of a workspace may take from its manifest. Raises ManifestError."""
+    edition = _load(path, content).get("workspace", {}).get("package", {}).get("edition", OLDEST_EDITION)
+    return str(edition)
 
 
 def cut_workspace(path: str, content: str, members: Iterable[str]) -> str:

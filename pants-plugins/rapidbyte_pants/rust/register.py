@@ -10,8 +10,11 @@ from pants.engine.unions import UnionRule
 
 from rapidbyte_pants.rust import (
     cargo,
+    clippy,
+    components,
     crate_tests,
     dependency_inference,
+    rustfmt,
     toolchain,
     wasm_module,
     wasm_resource,
@@ -39,5 +42,8 @@ def rules() -> Iterable[Rule | UnionRule]:
         *wasm_module.rules(),
         *wasm_resource.rules(),
         *crate_tests.rules(),
+        *components.rules(),
+        *rustfmt.rules(),
+        *clippy.rules(),
         *dependency_inference.rules(),
     )

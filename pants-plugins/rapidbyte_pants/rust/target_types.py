@@ -49,10 +49,37 @@ class SkipCrateTestsField(BoolField):
     help = "Do not run `cargo test` for this crate, as for a guest that only the tests of others load."
 
 
+class SkipClippyField(BoolField):
+    alias = "skip_clippy"
+    default = False
+    help = "Do not run clippy on this crate, as for one whose code a program wrote."
+
+
+class SkipRustfmtField(BoolField):
+    alias = "skip_rustfmt"
+    default = False
+    help = "Do not format this crate, as for one whose code a program wrote."
+
+
+_CRATE_FIELDS = (
+    *COMMON_TARGET_FIELDS,
+    CrateDependenciesField,
+    SkipCrateTestsField,
+    SkipClippyField,
+    SkipRustfmtField,
+)
+
+
 class RustCrateTarget(Target):
     alias = "rust_crate"
-    core_fields = (*COMMON_TARGET_FIELDS, CrateSourcesField, CrateDependenciesField, SkipCrateTestsField)
-    help = "A crate of the workspace that other crates depend on. Its tests run with `test`."
+    core_fields = (*_CRATE_FIELDS, CrateSourcesField)
+    help = help_text(
+        """
+        A crate of the workspace that other crates depend on.
+
+        `test` runs its tests, `lint` runs clippy on it, `fmt` formats it.
+        """
+    )
 
 
 class ConnectorSourcesField(CrateSourcesField):
@@ -76,10 +103,8 @@ class ResourceDirectoryField(StringField):
 class WasmConnectorTarget(Target):
     alias = "wasm_connector"
     core_fields = (
-        *COMMON_TARGET_FIELDS,
+        *_CRATE_FIELDS,
         ConnectorSourcesField,
-        CrateDependenciesField,
-        SkipCrateTestsField,
         ResourceDirectoryField,
         OutputPathField,
     )
@@ -87,7 +112,8 @@ class WasmConnectorTarget(Target):
         """
         A crate of the workspace that is compiled to a WebAssembly module.
 
-        What depends on this target sees the module as a resource; `package` writes it to `dist/`.
+        What depends on this target sees the module as a resource; `package` writes it to `dist/`. `test` runs the
+        crate's own tests, on this machine; `lint` runs clippy on it, `fmt` formats it.
         """
     )
 

@@ -17,7 +17,7 @@ from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from rapidbyte_pants.rust.lock import cut_lock
-from rapidbyte_pants.rust.manifest import Manifest, cut_workspace, parse_manifest
+from rapidbyte_pants.rust.manifest import Manifest, cut_workspace, parse_manifest, workspace_edition
 from rapidbyte_pants.rust.target_types import CargoWorkspaceSourcesField, ConnectorSourcesField, CrateSourcesField
 
 
@@ -60,6 +60,11 @@ class CargoWorkspace:
     folder: str
     manifest: str
     lock: str
+
+    def edition_of(self, crate: Crate) -> str:
+        """Give the edition that a crate is written in."""
+        own = crate.manifest.edition
+        return own if own is not None else workspace_edition(os.path.join(self.folder, "Cargo.toml"), self.manifest)
 
     def cut_to(self, crates: Iterable[Crate]) -> tuple[FileContent, FileContent]:
         """Give the shared files as they would be, were these crates the whole workspace."""

@@ -11,7 +11,8 @@ case "$*" in
 esac
 """
 
-# `build` writes the files it sees as the module; `test` reports one test that passes and one that is left out.
+# `build` writes the files it sees as the module; `test` reports one test that passes and one that is left out;
+# `clippy` prints its arguments and the files it sees, and finds fault with the word "needless".
 _CARGO = """#!/bin/bash
 case $1 in
   -V) echo 'cargo {version}' ;;
@@ -33,8 +34,37 @@ case $1 in
     case "$*" in *--no-run*) exit 0 ;; esac
     printf 'running 2 tests\\ntest a::works ... ok\\ntest a::slow ... ignored\\n'
     ;;
+  clippy)
+    printf '%s\\n' "$*" | sed 's/ --target-dir [^ ]*//'
+    find . -name '*.toml' -o -name '*.rs' | sort
+    ! grep -rq --include=*.rs needless . || exit 101
+    ;;
 esac
 """
+
+# Makes each tab four blanks, refuses what has a lone brace, and tells the edition and the width it is configured to.
+_RUSTFMT = """#!/bin/bash
+[ "$1" = --version ] && { echo 'rustfmt {version}'; exit; }
+width=$(cat rustfmt.toml ../rustfmt.toml ../../rustfmt.toml 2>/dev/null | head -n 1)
+code=$(sed '/^\\/\\/ formatted/d; s/\t/    /g')
+case $code in *"{"*) echo 'error: <stdin>: unclosed delimiter' >&2; exit 1 ;; esac
+printf '// formatted: %s %s\\n%s\\n' "$2" "$width" "$code"
+"""
+
+_CLIPPY = """#!/bin/sh
+echo 'clippy {version}'
+"""
+
+
+def add_components(programs: Path, *, version: str = "1.90.0") -> None:
+    """Write clippy and rustfmt beside the toolchain's programs."""
+    for name, text in (("rustfmt", _RUSTFMT), ("clippy-driver", _CLIPPY), ("cargo-clippy", _CLIPPY)):
+        _write_program(programs / name, text.replace("{version}", version))
+
+
+def _write_program(program: Path, text: str) -> None:
+    program.write_text(text)
+    program.chmod(0o755)
 
 
 def write_toolchain(root: Path, *, version: str = "1.90.0", ships_wasm: bool = True) -> Path:
@@ -46,7 +76,5 @@ def write_toolchain(root: Path, *, version: str = "1.90.0", ships_wasm: bool = T
         libraries.mkdir(parents=True)
         (libraries / "libstd-0123456789abcdef.rlib").write_bytes(b"")
     for name, text in (("rustc", _RUSTC), ("cargo", _CARGO)):
-        program = programs / name
-        program.write_text(text.replace("{sysroot}", str(root)).replace("{version}", version))
-        program.chmod(0o755)
+        _write_program(programs / name, text.replace("{sysroot}", str(root)).replace("{version}", version))
     return programs

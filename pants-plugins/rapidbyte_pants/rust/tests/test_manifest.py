@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import toml
 
-from rapidbyte_pants.rust.manifest import Manifest, ManifestError, cut_workspace, parse_manifest
+from rapidbyte_pants.rust.manifest import Manifest, ManifestError, cut_workspace, parse_manifest, workspace_edition
 
 CRATE = """
 [package]
@@ -27,7 +27,7 @@ libc = "0.2"
 
 def test_dependencies_of_every_table_are_read_by_their_package_name() -> None:
     expected = frozenset({"sdk", "pgwire", "bytes", "proptest", "libc"})
-    assert parse_manifest("c/Cargo.toml", CRATE) == Manifest("dest_postgres", expected)
+    assert parse_manifest("c/Cargo.toml", CRATE) == Manifest("dest_postgres", expected, "2015")
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,11 @@ def test_cut_workspace_has_only_the_asked_members_and_all_else_as_it_was() -> No
 def test_crate_is_no_workspace() -> None:
     with pytest.raises(ManifestError, match=r"^Cargo.toml is not the manifest of a workspace"):
         cut_workspace("Cargo.toml", CRATE, ["a"])
+
+
+@pytest.mark.parametrize(
+    ("line", "edition"), [("", "2015"), ('edition = "2021"', "2021"), ("edition.workspace = true", None)]
+)
+def test_edition_is_the_crates_own_or_that_of_the_workspace(line: str, edition: str | None) -> None:
+    assert parse_manifest("Cargo.toml", f'[package]\nname = "a"\n{line}\n').edition == edition
+    assert workspace_edition("Cargo.toml", '[workspace.package]\nedition = "2024"\n') == "2024"
