@@ -8,7 +8,7 @@ from pants.engine.rules import Rule
 from pants.engine.target import Target
 from pants.engine.unions import UnionRule
 
-from rapidbyte_pants.pipelines import dependency_inference, document_resource
+from rapidbyte_pants.pipelines import dependency_inference, document_resource, tailor
 from rapidbyte_pants.pipelines.target_types import PipelineResourceTarget, PipelinesTarget, PipelineTarget
 
 
@@ -17,4 +17,4 @@ def target_types() -> Iterable[type[Target]]:
 
 
 def rules() -> Iterable[Rule | UnionRule]:
-    return (*dependency_inference.rules(), *document_resource.rules())
+    return (*dependency_inference.rules(), *document_resource.rules(), *tailor.rules())

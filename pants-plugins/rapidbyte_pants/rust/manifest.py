@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import toml
@@ -16,6 +17,14 @@ _DEPENDENCY_TABLES = ("dependencies", "dev-dependencies", "build-dependencies")
 
 class ManifestError(ValueError):
     """A manifest lacks what the build needs from it."""
+
+
+class ManifestKind(Enum):
+    """What a Cargo.toml describes: a workspace, a crate for other crates, or one that becomes a module."""
+
+    WORKSPACE = "workspace"
+    LIBRARY = "library"
+    CDYLIB = "cdylib"
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,16 @@ def parse_manifest(path: str, content: str) -> Manifest:
     )
     edition = about.get("edition", OLDEST_EDITION)
     return Manifest(package, names, edition if isinstance(edition, str) else None)
+
+
+def kinds_of(path: str, content: str) -> tuple[ManifestKind, ...]:
+    """Tell what a Cargo.toml describes, which may be a workspace and a crate at once. Raises ManifestError."""
+    document = _load(path, content)
+    kinds = [ManifestKind.WORKSPACE] if "workspace" in document else []
+    if "package" in document:
+        crate_types = document.get("lib", {}).get("crate-type", [])
+        kinds.append(ManifestKind.CDYLIB if "cdylib" in crate_types else ManifestKind.LIBRARY)
+    return tuple(kinds)
 
 
 def workspace_edition(path: str, content: str) -> str:

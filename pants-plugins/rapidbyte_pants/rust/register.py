@@ -15,6 +15,7 @@ from rapidbyte_pants.rust import (
     crate_tests,
     dependency_inference,
     rustfmt,
+    tailor,
     toolchain,
     wasm_module,
     wasm_resource,
@@ -46,4 +47,5 @@ def rules() -> Iterable[Rule | UnionRule]:
         *rustfmt.rules(),
         *clippy.rules(),
         *dependency_inference.rules(),
+        *tailor.rules(),
     )

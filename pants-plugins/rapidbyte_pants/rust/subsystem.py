@@ -46,4 +46,13 @@ class RustSubsystem(Subsystem):
             """
         ),
     )
+    tailor = BoolOption(
+        default=True,
+        help=softwrap(
+            """
+            Let `tailor` propose targets: `wasm_connector` for a crate whose library is a `cdylib`, `rust_crate` for any
+            other, `cargo_workspace` for the manifest of a workspace.
+            """
+        ),
+    )
     skip = SkipOption("test")

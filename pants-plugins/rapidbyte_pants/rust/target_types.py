@@ -95,7 +95,8 @@ class ResourceDirectoryField(StringField):
     help = help_text(
         """
         The folder, relative to the build root, in which what depends on the connector finds it as the resource
-        `<package>.wasm`. It has to be below a source root.
+        `<package>.wasm`. It has to be below a source root. Where all connectors share it, name it once:
+        `__defaults__({wasm_connector: {"resource_dir": "src/app/guests"}})` in the BUILD file above them.
         """
     )
 
