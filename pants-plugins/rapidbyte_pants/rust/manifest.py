@@ -57,6 +57,13 @@ def parse_manifest(path: str, content: str) -> Manifest:
     return Manifest(package, names, edition if isinstance(edition, str) else None)
 
 
+def dependency_names(path: str, content: str) -> tuple[tuple[str, str], ...]:
+    """Give each dependency by its table and the name that code knows it by. Raises ManifestError, naming `path`."""
+    document = _load(path, content)
+    tables = [document, *document.get("target", {}).values()]
+    return tuple((kind, name) for table in tables for kind in _DEPENDENCY_TABLES for name in table.get(kind, {}))
+
+
 def kinds_of(path: str, content: str) -> tuple[ManifestKind, ...]:
     """Tell what a Cargo.toml describes, which may be a workspace and a crate at once. Raises ManifestError."""
     document = _load(path, content)

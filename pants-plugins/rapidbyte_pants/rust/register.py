@@ -14,6 +14,7 @@ from rapidbyte_pants.rust import (
     components,
     crate_tests,
     dependency_inference,
+    named_dependencies,
     rustfmt,
     tailor,
     toolchain,
@@ -46,6 +47,7 @@ def rules() -> Iterable[Rule | UnionRule]:
         *components.rules(),
         *rustfmt.rules(),
         *clippy.rules(),
+        *named_dependencies.rules(),
         *dependency_inference.rules(),
         *tailor.rules(),
     )
