@@ -36,6 +36,7 @@ class Lock:
 
 
 LOCKS = (
+    Lock("dist", "3.9"),
     Lock("main", "3.11"),
     Lock("pants", "3.7"),
     Lock("plugins", "3.9"),
