@@ -15,7 +15,7 @@ from rapidbyte.config import load_text
 GUIDES = ("README.md", "docs/TESTING.md")
 DOCUMENTS = (*GUIDES, "docs/ABI.md", "docs/ARCHITECTURE.md")
 PACKAGE = "src/rapidbyte"  # whose files docs/ARCHITECTURE.md names without it
-GOALS = ("check", "fmt", "lint", "package", "run", "tailor", "test")
+GOALS = ("affected", "check", "fmt", "lint", "package", "run", "tailor", "test")
 EXAMPLE_ENV = {"SOURCE_PASSWORD": "a", "WAREHOUSE_PASSWORD": "b"}
 # Where this lies in the checkout, and in a sandbox that has the sources of //:named_in_docs.
 ROOT = Path(__file__).resolve().parents[3]

@@ -1,0 +1,96 @@
+"""The goal `affected`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from pants.base.build_environment import get_buildroot
+from pants.base.glob_match_error_behavior import GlobMatchErrorBehavior
+from pants.base.specs import Specs
+from pants.core.util_rules.system_binaries import MaybeGitBinary
+from pants.engine.console import Console
+from pants.engine.fs import PathGlobs, Paths
+from pants.engine.goal import Goal
+from pants.engine.rules import Get, MultiGet, Rule, collect_rules, goal_rule
+from pants.engine.target import FilteredTargets, RegisteredTargetTypes
+
+from affected import inputs
+from affected.build_files import is_build_file
+from affected.chains import explain
+from affected.document import render_json
+from affected.errors import AffectedError, GitError
+from affected.everywhere import Everywhere, parse_everywhere
+from affected.git import Git
+from affected.html import render_html
+from affected.inputs import AllScenarios, Dependents, ReachRequest
+from affected.model import Reach, Report
+from affected.selection import select
+from affected.subsystem import AffectedSubsystem, Format
+from affected.svg import render_svg
+from affected.text import render_text
+
+_RENDERERS: dict[Format, Callable[[Report], str]] = {
+    Format.TEXT: render_text,
+    Format.JSON: render_json,
+    Format.SVG: render_svg,
+    Format.HTML: render_html,
+}
+
+
+class Affected(Goal):
+    subsystem_cls = AffectedSubsystem
+    environment_behavior = Goal.EnvironmentBehavior.LOCAL_ONLY
+
+
+@goal_rule
+async def affected(
+    options: AffectedSubsystem,
+    specs: Specs,
+    found: AllScenarios,
+    dependents: Dependents,
+    git_binary: MaybeGitBinary,
+    target_types: RegisteredTargetTypes,
+    console: Console,
+) -> Affected:
+    try:
+        everywhere = parse_everywhere(options.everywhere, target_types.aliases)
+        if git_binary.git_binary is None:
+            raise GitError("`git` is not on the PATH, so what changed is unknown: install it.")
+        git = Git(git_binary.git_binary.path, get_buildroot())
+        since = git.since(options.since)
+        changes = git.changes(since)
+        asked = select(options.why, found.scenarios) if options.why else found.scenarios
+    except AffectedError as error:
+        console.print_stderr(str(error))
+        return Affected(exit_code=1)
+    await MultiGet(Get(Paths, PathGlobs, _warning(each)) for each in everywhere)
+    requests = [
+        ReachRequest(
+            change,
+            git.content(since, change.path) if is_build_file(change.path) else "",
+            tuple(each for each in everywhere if each.matches(change.path)),
+        )
+        for change in changes
+    ]
+    reaches = await MultiGet(Get(Reach, ReachRequest, request) for request in requests)
+    if specs:
+        matched = await Get(FilteredTargets, Specs, specs)
+        addresses = {target.address.spec for target in matched}
+        asked = tuple(scenario for scenario in asked if scenario.address in addresses)
+    report = Report(since, tuple(reaches), explain(reaches, dependents.by_address, asked), asked, bool(options.why))
+    with options.output(console) as write:
+        write(_RENDERERS[options.format](report))
+    return Affected(exit_code=0)
+
+
+def _warning(each: Everywhere) -> PathGlobs:
+    """Have Pants warn of a glob that matches no file: the files may have moved, and would be missed from then on."""
+    return PathGlobs(
+        [each.glob],
+        glob_match_error_behavior=GlobMatchErrorBehavior.warn,
+        description_of_origin="the option `[affected.everywhere]`",
+    )
+
+
+def rules() -> Iterable[Rule]:
+    return (*collect_rules(), *inputs.rules())
