@@ -26,8 +26,10 @@ class Git:
 
     def since(self, revision: str) -> Since:
         """Find the base of a revision, or say how to get what is missing."""
-        if self._ask("rev-parse", "--git-dir") is None:
-            raise GitError(f"{self.folder} is not in a Git repository: run this in a clone.")
+        found = self._run(("rev-parse", "--git-dir"))
+        if found.returncode != 0:
+            said = _text(found.stderr).strip()
+            raise GitError(f"Git finds no repository at {self.folder}: {said}. Run this in a clone that is yours.")
         if self._ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}") is None:
             raise GitError("This repository has no commit yet, so nothing can be compared with it: commit first.")
         named = not revision.startswith("-") and self._ask("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")

@@ -57,8 +57,9 @@ function explain(node, also) {
   const scenarios = below(node).filter((other) => other.kind === "scenario").length;
   heading.textContent = node.kind === "scenario" ? "Why does this run?" : "What does this lead to?";
   const notes = chainTo(node).filter((link) => link.reason !== null).map((link) => line(`Beyond the dependencies: ${link.reason}`));
-  if (node.kind !== "scenario") notes.push(line(`${scenarios} of the scenarios are drawn from here.`));
-  if (also.length > 0) notes.push(line(`It also leads to ${also.length} that are drawn from another change, by a chain that is as short or shorter.`));
+  if (node.kind === "change") notes.push(line(`Scenarios that it leads to: ${scenarios + also.length}`));
+  if (node.kind === "target") notes.push(line(`Scenarios whose chain goes through it: ${scenarios}`));
+  if (also.length > 0) notes.push(line(`Of these, shown with the chain of another change: ${also.length}`));
   if (node.also.length > 0) notes.push(line(`Other changes that lead to it: ${node.also.join(", ")}`));
   why.replaceChildren(heading, chain, ...notes);
 }
