@@ -7,20 +7,30 @@ from pathlib import Path
 
 import pytest
 
-from proofs.scratch import Checkout, make_checkout
+from proofs.scratch import Checkout, copied_checkout
 
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A copy all of whose tests have passed: a further run has nothing to do."""
-    checkout = make_checkout(tmp_path_factory.mktemp("checkout"))
-    passed = checkout.pants("test", "::")
-    assert passed.code == 0, passed.stdout + passed.stderr
-    yield checkout
-    stop_daemon(checkout.folder)
+    """A copy of the checkout, with the caches of whoever runs the proofs."""
+    with copied_checkout(tmp_path_factory.mktemp("checkout")) as checkout:
+        yield checkout
 
 
-def stop_daemon(folder: Path) -> None:
-    """End the Pants daemon of a copy, which would outlive it for hours."""
-    for file in (folder / ".pids").glob("*/pantsd/pid"):
-        make_gone(int(file.read_text(encoding="ascii")))
+@pytest.fixture(scope="session")
+def passed_checkout(checkout: Checkout) -> Checkout:
+    """The copy, all of whose tests have passed: another run has nothing to do."""
+    for _ in range(2):
+        outcome = checkout.pants("test", "::")
+        assert outcome.code == 0, outcome.text
+    assert outcome.ran == frozenset()
+    return checkout
+
+
+@pytest.fixture(scope="session")
+def built_wheel(checkout: Checkout) -> Path:
+    """The wheel of the copy."""
+    outcome = checkout.pants("package", "src/rapidbyte:wheel")
+    assert outcome.code == 0, outcome.text
+    (wheel,) = (checkout.folder / "dist").glob("rapidbyte-*.whl")
+    return wheel
