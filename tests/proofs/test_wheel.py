@@ -7,7 +7,7 @@ import os
 import subprocess
 import venv
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from rapidbyte import __version__
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, built_wheel: Path) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory, built_wheel: Path) -> Path:
     """A fresh environment with the wheel and what its demo needs."""
     home = tmp_path_factory.mktemp("home")
     venv.create(home / "venv", with_pip=True)
