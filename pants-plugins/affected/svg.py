@@ -12,13 +12,13 @@ from affected.names import markup, shorten, split_name, width
 from affected.text import summary
 
 _HEADINGS = {Kind.CHANGE: "Changed files", Kind.TARGET: "Targets that depend on them", Kind.SCENARIO: "Scenarios"}
-_COLUMN_CHARS = 34
+_COLUMN_CHARS = 30
 _CHAR_PX = 7.3
-_PAD_PX = 12
-_GAP_PX = 56
+_PAD_PX = 10
+_GAP_PX = 44
 _MARGIN_PX = 24
 _BOX_PX = 38
-_ROW_PX = 48
+_ROW_PX = 46
 _TOP_PX = 84
 
 

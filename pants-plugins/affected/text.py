@@ -34,8 +34,7 @@ def idle_sentence(reach: Reach) -> str:
     """Say why a change affects no scenario."""
     if not reach.owners and not reach.beyond:
         return f"{described(reach.change)}: no target owns it"
-    owners = ", ".join(reach.owners or reach.beyond)
-    return f"{described(reach.change)}: none of these scenarios depends on its target {owners}"
+    return f"{described(reach.change)}: none of these scenarios depends on {_some(reach.owners or reach.beyond, 3)}"
 
 
 def described(change: Change) -> str:
@@ -75,12 +74,12 @@ def _explained(each: Explained) -> Iterator[str]:
         mark = "┄" if depth == 0 and each.reason is not None else "─"
         yield f"  {'   ' * depth}└{mark} {link}"
     if each.also:
-        yield f"  also from {_some(each.also)}"
+        yield f"  also from {_some(each.also, 5)}"
 
 
-def _some(paths: tuple[str, ...], most: int = 5) -> str:
-    rest = len(paths) - most
-    return ", ".join(paths[:most]) + (f" and {rest} more" if rest > 0 else "")
+def _some(names: tuple[str, ...], most: int) -> str:
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _count(number: int, noun: str) -> str:

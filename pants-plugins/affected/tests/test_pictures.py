@@ -21,10 +21,10 @@ SHOWN = "src/</script><img src=x onerror=alert(1)>&amp;\"'\\x00\\x1b\\u2028\\ud8
 
 DRAWN = """\
 <text class="heading" x="0.0" y="66">Changed files</text>
-<text class="heading" x="123.8" y="66">Targets that depend on them</text>
-<text class="heading" x="247.6" y="66">Scenarios</text>
-<path class="edge" id="e1" d="M67.8 103.0C95.8 103.0 95.8 103.0 123.8 103.0H123.8"></path>
-<path class="edge" id="e2" d="M191.6 103.0C219.6 103.0 219.6 103.0 247.6 103.0H247.6"></path>
+<text class="heading" x="107.8" y="66">Targets that depend on them</text>
+<text class="heading" x="215.6" y="66">Scenarios</text>
+<path class="edge" id="e1" d="M63.8 103.0C85.8 103.0 85.8 103.0 107.8 103.0H107.8"></path>
+<path class="edge" id="e2" d="M171.6 103.0C193.6 103.0 193.6 103.0 215.6 103.0H215.6"></path>
 """
 
 
@@ -56,9 +56,9 @@ def test_svg_is_drawn_to_the_letter() -> None:
     assert DRAWN in drawn
     assert (
         '<g class="node scenario" id="n2"><title>scenario: tests/test_app.py</title>'
-        '<rect x="247.6" y="84.0" width="104.3" height="38" rx="7"/>'
-        '<text class="name" x="259.6" y="100.0">test_app.py</text>'
-        '<text class="folder" x="259.6" y="114.0">tests</text></g>'
+        '<rect x="215.6" y="84.0" width="100.3" height="38" rx="7"/>'
+        '<text class="name" x="225.6" y="100.0">test_app.py</text>'
+        '<text class="folder" x="225.6" y="114.0">tests</text></g>'
     ) in drawn
 
 

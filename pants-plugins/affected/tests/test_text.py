@@ -69,9 +69,9 @@ def test_targets_of_one_file_are_told_apart() -> None:
     ]
 
 
-def test_change_whose_target_nobody_uses_names_the_target() -> None:
-    lone = Reach(Change("src/lone.py", Status.MODIFIED), ("src/lone.py",))
-    line = "  src/lone.py (modified): none of these scenarios depends on its target src/lone.py"
+def test_change_whose_targets_nobody_uses_names_some_of_them() -> None:
+    lone = Reach(Change("lone/BUILD", Status.MODIFIED), ("lone:a", "lone:b", "lone:c", "lone:d"))
+    line = "  lone/BUILD (modified): none of these scenarios depends on lone:a, lone:b, lone:c and 1 more"
     assert render_text(report(lone)).splitlines()[-1] == line
 
 
