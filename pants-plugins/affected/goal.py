@@ -12,7 +12,7 @@ from pants.engine.console import Console
 from pants.engine.fs import PathGlobs, Paths
 from pants.engine.goal import Goal
 from pants.engine.rules import Get, MultiGet, Rule, collect_rules, goal_rule
-from pants.engine.target import FilteredTargets, RegisteredTargetTypes
+from pants.engine.target import FilteredTargets
 
 from affected import inputs
 from affected.build_files import is_build_file
@@ -22,8 +22,8 @@ from affected.errors import AffectedError, GitError
 from affected.everywhere import Everywhere, parse_everywhere
 from affected.git import Git
 from affected.html import render_html
-from affected.inputs import AllScenarios, Dependents, ReachRequest
-from affected.model import Reach, Report
+from affected.inputs import Inventory, ReachRequest
+from affected.model import Reach, Report, Since
 from affected.selection import select
 from affected.subsystem import AffectedSubsystem, Format
 from affected.svg import render_svg
@@ -44,43 +44,44 @@ class Affected(Goal):
 
 @goal_rule
 async def affected(
-    options: AffectedSubsystem,
-    specs: Specs,
-    found: AllScenarios,
-    dependents: Dependents,
-    git_binary: MaybeGitBinary,
-    target_types: RegisteredTargetTypes,
-    console: Console,
+    options: AffectedSubsystem, specs: Specs, inventory: Inventory, git_binary: MaybeGitBinary, console: Console
 ) -> Affected:
     try:
-        everywhere = parse_everywhere(options.everywhere, target_types.aliases)
-        if git_binary.git_binary is None:
-            raise GitError("`git` is not on the PATH, so what changed is unknown: install it.")
-        git = Git(git_binary.git_binary.path, get_buildroot())
+        everywhere = parse_everywhere(options.everywhere, inventory.kinds)
+        git = _git(git_binary)
         since = git.since(options.since)
-        changes = git.changes(since)
-        asked = select(options.why, found.scenarios) if options.why else found.scenarios
+        requests = _requests(git, since, everywhere)
+        asked = select(options.why, inventory.scenarios) if options.why else inventory.scenarios
     except AffectedError as error:
         console.print_stderr(str(error))
         return Affected(exit_code=1)
     await MultiGet(Get(Paths, PathGlobs, _warning(each)) for each in everywhere)
-    requests = [
-        ReachRequest(
-            change,
-            git.content(since, change.path) if is_build_file(change.path) else "",
-            tuple(each for each in everywhere if each.matches(change.path)),
-        )
-        for change in changes
-    ]
     reaches = await MultiGet(Get(Reach, ReachRequest, request) for request in requests)
     if specs:
         matched = await Get(FilteredTargets, Specs, specs)
         addresses = {target.address.spec for target in matched}
         asked = tuple(scenario for scenario in asked if scenario.address in addresses)
-    report = Report(since, tuple(reaches), explain(reaches, dependents.by_address, asked), asked, bool(options.why))
+    report = Report(since, reaches, explain(reaches, inventory.dependents, asked), asked, bool(options.why))
     with options.output(console) as write:
         write(_RENDERERS[options.format](report))
     return Affected(exit_code=0)
+
+
+def _git(found: MaybeGitBinary) -> Git:
+    if found.git_binary is None:
+        raise GitError("`git` is not on the PATH, so what changed is unknown: install it.")
+    return Git(found.git_binary.path, get_buildroot())
+
+
+def _requests(git: Git, since: Since, everywhere: Iterable[Everywhere]) -> tuple[ReachRequest, ...]:
+    return tuple(
+        ReachRequest(
+            change,
+            git.content(since, change.path) if is_build_file(change.path) else "",
+            tuple(each for each in everywhere if each.matches(change.path)),
+        )
+        for change in git.changes(since)
+    )
 
 
 def _warning(each: Everywhere) -> PathGlobs:

@@ -14,7 +14,7 @@ from pants.engine.fs import DigestContents, PathGlobs
 from pants.engine.internals.graph import Owners, OwnersRequest
 from pants.engine.internals.mapper import SpecsFilter
 from pants.engine.rules import Get, Rule, collect_rules, rule
-from pants.engine.target import AllTargets, AllUnexpandedTargets, SingleSourceField, Target
+from pants.engine.target import AllTargets, AllUnexpandedTargets, RegisteredTargetTypes, SingleSourceField, Target
 from pants.engine.unions import UnionMembership
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
@@ -32,10 +32,12 @@ class AllScenarios:
 
 
 @dataclass(frozen=True)
-class Dependents:
-    """The targets that depend on a target at once."""
+class Inventory:
+    """What there is: the scenarios, the targets that depend on a target at once, and the types of targets."""
 
-    by_address: FrozenDict[str, tuple[str, ...]]
+    scenarios: tuple[Scenario, ...]
+    dependents: FrozenDict[str, tuple[str, ...]]
+    kinds: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,11 @@ async def find_scenarios(targets: AllTargets, unions: UnionMembership, specs_fil
 
 
 @rule(desc="Name the dependents of each target", level=LogLevel.DEBUG)
-async def name_dependents(mapped: AddressToDependents) -> Dependents:
-    return Dependents(
-        FrozenDict({address.spec: tuple(each.spec for each in found) for address, found in mapped.mapping.items()})
-    )
+async def take_inventory(
+    found: AllScenarios, mapped: AddressToDependents, target_types: RegisteredTargetTypes
+) -> Inventory:
+    dependents = {address.spec: tuple(each.spec for each in direct) for address, direct in mapped.mapping.items()}
+    return Inventory(found.scenarios, FrozenDict(dependents), frozenset(target_types.aliases))
 
 
 @rule(level=LogLevel.DEBUG)
