@@ -12,7 +12,7 @@ from rapidbyte.cli.arguments import COMMAND_NAMES
 from rapidbyte.cli.exit_codes import ExitCode
 from rapidbyte.config import load_text
 
-GUIDES = ("README.md", "docs/TESTING.md")
+GUIDES = ("README.md", "docs/CACHE.md", "docs/TESTING.md")
 DOCUMENTS = (*GUIDES, "docs/ABI.md", "docs/ARCHITECTURE.md")
 PACKAGE = "src/rapidbyte"  # whose files docs/ARCHITECTURE.md names without it
 GOALS = ("affected", "check", "fmt", "lint", "package", "run", "tailor", "test")
@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[3]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\(([^)#]+)\)")
+_ELSEWHERE = ("./", "dist/")  # commands, and what they write
 _PATH = re.compile(r"[\w.-]+(/[\w.-]+)*/?")
 
 
@@ -50,7 +51,9 @@ def paths_of(document: str) -> list[str]:
     """Return the paths that a document names: its links, its inline code with a slash, its map of the repository."""
     linked = [str(Path(document).parent / target) for target in _LINK.findall(text_of(document)) if "://" not in target]
     inline = [
-        code for code in inline_of(document) if "/" in code and _PATH.fullmatch(code) and not code.startswith("./")
+        code
+        for code in inline_of(document)
+        if "/" in code and _PATH.fullmatch(code) and not code.startswith(_ELSEWHERE)
     ]
     mapped = [
         name.rstrip(",")
