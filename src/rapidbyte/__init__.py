@@ -26,6 +26,7 @@ from rapidbyte.model import (
 if TYPE_CHECKING:
     from rapidbyte.engine import (
         Cancellation,
+        ConnectorCompiling,
         Event,
         LogLine,
         RunFinished,
@@ -47,6 +48,7 @@ __all__ = [
     "CheckReport",
     "CheckStatus",
     "Column",
+    "ConnectorCompiling",
     "Event",
     "LogLine",
     "Pipeline",

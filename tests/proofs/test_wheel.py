@@ -56,10 +56,10 @@ def test_wheel_is_for_every_platform_and_asks_only_for_what_a_run_needs(built_wh
 def test_demo_works_from_the_wheel_alone_and_compiles_its_connectors_once(home: Path) -> None:
     first = _rapidbyte(home, "demo", "--json")
     assert first.returncode == 0, first.stderr
-    assert first.stderr.count("compiling it for this machine, once") == 2
+    assert first.stderr.count("for this machine, once ...") == 2
     second = _rapidbyte(home, "demo", "--json")
     assert second.returncode == 0, second.stderr
-    assert "compiling" not in second.stderr
+    assert "Compiling" not in second.stderr
     assert json.loads(second.stdout)["total"]["rows"] == 367_687
 
 

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from rapidbyte.cli.figures import counted, megabytes, rate
 from rapidbyte.cli.output import printable
-from rapidbyte.cli.progress import Board, StreamState
-from rapidbyte.engine import Event, LogLine
+from rapidbyte.cli.progress import Board, StreamState, compiling_line
+from rapidbyte.engine import ConnectorCompiling, Event, LogLine
 from rapidbyte.wasm import Level
 
 _REDRAWS_PER_S = 8
@@ -42,6 +42,8 @@ class LiveProgress:
         self._board.apply(event, time.monotonic())
         if isinstance(event, LogLine) and event.level <= Level.INFO:
             self.say(f"{event.connector}: {event.level.name.lower()}: {event.message}")
+        elif isinstance(event, ConnectorCompiling):
+            self.say(compiling_line(event))
 
     def __enter__(self) -> Self:
         self._live.start()

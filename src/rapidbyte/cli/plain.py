@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from rapidbyte.cli.figures import counted, megabytes, rate
 from rapidbyte.cli.output import Output
-from rapidbyte.cli.progress import Board, StreamState
-from rapidbyte.engine import Event, LogLine, StreamFinished
+from rapidbyte.cli.progress import Board, StreamState, compiling_line
+from rapidbyte.engine import ConnectorCompiling, Event, LogLine, StreamFinished
 from rapidbyte.wasm import Level
 
 _INTERVAL_S = 5.0
@@ -34,6 +34,8 @@ class PlainProgress:
         match event:
             case LogLine() if event.level <= Level.INFO:
                 self.say(f"{event.connector}: {event.level.name.lower()}: {event.message}")
+            case ConnectorCompiling():
+                self.say(compiling_line(event))
             case StreamFinished():
                 done = next(stream for stream in self._board.streams() if stream.name == event.report.name)
                 self.say(f"{_line(done, now_s)}, done")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 
-from rapidbyte.engine import Event, StreamFinished, StreamProgress, StreamStarted
+from rapidbyte.engine import ConnectorCompiling, Event, StreamFinished, StreamProgress, StreamStarted
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,11 @@ class StreamState:
     def duration_s(self, now_s: float) -> float:
         """Return how long the stream has been moving, or was."""
         return (now_s if self.ended_s is None else self.ended_s) - self.started_s
+
+
+def compiling_line(event: ConnectorCompiling) -> str:
+    """Say why nothing moves yet."""
+    return f"Compiling the {event.connector} for this machine, once ..."
 
 
 class Board:

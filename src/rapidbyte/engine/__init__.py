@@ -4,6 +4,7 @@ from rapidbyte.engine.cancellation import Cancellation
 from rapidbyte.engine.check import check_pipeline
 from rapidbyte.engine.discover import discover
 from rapidbyte.engine.events import (
+    ConnectorCompiling,
     Event,
     LogLine,
     RunFinished,
@@ -16,6 +17,7 @@ from rapidbyte.engine.run import run_pipeline
 
 __all__ = [
     "Cancellation",
+    "ConnectorCompiling",
     "Event",
     "LogLine",
     "RunFinished",

@@ -9,6 +9,13 @@ from rapidbyte.wasm import Level
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectorCompiling:
+    """A connector is compiled for this machine, which takes a second and is kept; it comes before RunStarted."""
+
+    connector: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunStarted:
     """The connectors are about to be opened."""
 
@@ -58,4 +65,4 @@ class RunFinished:
     report: RunReport
 
 
-Event = RunStarted | StreamStarted | StreamProgress | StreamFinished | LogLine | RunFinished
+Event = ConnectorCompiling | RunStarted | StreamStarted | StreamProgress | StreamFinished | LogLine | RunFinished

@@ -13,13 +13,13 @@ from pathlib import Path
 from rapidbyte.config import load
 from rapidbyte.engine.cancellation import Cancellation
 from rapidbyte.engine.crew import Crew
-from rapidbyte.engine.events import Event, LogLine, RunFinished, RunStarted
+from rapidbyte.engine.events import ConnectorCompiling, Event, RunFinished, RunStarted
 from rapidbyte.engine.plan import make_plan
 from rapidbyte.engine.transfer import Transfer
 from rapidbyte.errors import CancelledRunError, ErrorInfo, InternalError, RapidbyteError, StateError
 from rapidbyte.model import Pipeline, RunReport, RunStatus
 from rapidbyte.state import RunStore, default_path
-from rapidbyte.wasm import ArtifactCache, Level, Manifest
+from rapidbyte.wasm import ArtifactCache, Manifest
 
 
 def run_pipeline(
@@ -76,8 +76,8 @@ def _recorded(store: RunStore, run_id: str, pipeline: Pipeline) -> Iterator[None
         raise
 
 
-def _compiling(manifest: Manifest) -> LogLine:
-    return LogLine(f"{manifest.kind.value} {manifest.name}", Level.INFO, "compiling it for this machine, once")
+def _compiling(manifest: Manifest) -> ConnectorCompiling:
+    return ConnectorCompiling(f"{manifest.kind.value} {manifest.name}")
 
 
 def _status_of(error: BaseException) -> RunStatus:

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from rapidbyte import LogLine, RunStarted, StreamFinished, StreamProgress, StreamReport, StreamStarted
+from rapidbyte import (
+    ConnectorCompiling,
+    LogLine,
+    RunStarted,
+    StreamFinished,
+    StreamProgress,
+    StreamReport,
+    StreamStarted,
+)
 from rapidbyte.cli.displays import progress_for
 from rapidbyte.cli.live import LiveProgress
 from rapidbyte.cli.output import Output
@@ -110,3 +118,9 @@ def test_progress_fits_its_place(
     monkeypatch.setenv("TERM", "xterm")
     with progress_for(Output(io.StringIO(), stderr, is_json=False, is_quiet=is_quiet)) as progress:
         assert type(progress) is kind
+
+
+def test_compilation_is_told_before_anything_moves() -> None:
+    progress, stderr = plain(0.0, 1.0)
+    progress.on_event(ConnectorCompiling("source postgres"))
+    assert stderr.getvalue() == "Compiling the source postgres for this machine, once ...\n"

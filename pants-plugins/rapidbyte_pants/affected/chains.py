@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from affected.model import Change, Explained, Reach, Scenario
+from rapidbyte_pants.affected.model import Change, Explained, Reach, Scenario
 
 Dependents = Mapping[str, Iterable[str]]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from affected.document import render_json
-from affected.tests.samples import DOC, LIB, SETTINGS, SINCE, report
+from rapidbyte_pants.affected.document import render_json
+from rapidbyte_pants.affected.tests.samples import DOC, LIB, SETTINGS, SINCE, report
 
 
 def test_document() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from affected.model import Change, Explained, Reach, Report
-from affected.names import printable
+from rapidbyte_pants.affected.model import Change, Explained, Reach, Report
+from rapidbyte_pants.affected.names import printable
 
 
 def render_text(report: Report) -> str:

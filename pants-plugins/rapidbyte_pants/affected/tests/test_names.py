@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from affected.names import markup, printable, shorten, split_name, width
+from rapidbyte_pants.affected.names import markup, printable, shorten, split_name, width
 
 
 def test_what_is_no_plain_character_is_escaped() -> None:

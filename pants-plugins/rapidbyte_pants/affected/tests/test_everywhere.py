@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from affected.build_files import defaults_reason, is_build_file
-from affected.errors import OptionsError
-from affected.everywhere import Everywhere, parse_everywhere
+from rapidbyte_pants.affected.build_files import defaults_reason, is_build_file
+from rapidbyte_pants.affected.errors import OptionsError
+from rapidbyte_pants.affected.everywhere import Everywhere, parse_everywhere
 
 
 @pytest.mark.parametrize(

@@ -14,20 +14,20 @@ from pants.engine.goal import Goal
 from pants.engine.rules import Get, MultiGet, Rule, collect_rules, goal_rule
 from pants.engine.target import FilteredTargets
 
-from affected import inputs
-from affected.build_files import is_build_file
-from affected.chains import explain
-from affected.document import render_json
-from affected.errors import AffectedError, GitError
-from affected.everywhere import Everywhere, parse_everywhere
-from affected.git import Git
-from affected.html import render_html
-from affected.inputs import Inventory, ReachRequest
-from affected.model import Reach, Report, Since
-from affected.selection import select
-from affected.subsystem import AffectedSubsystem, Format
-from affected.svg import render_svg
-from affected.text import render_text
+from rapidbyte_pants.affected import inputs
+from rapidbyte_pants.affected.build_files import is_build_file
+from rapidbyte_pants.affected.chains import explain
+from rapidbyte_pants.affected.document import render_json
+from rapidbyte_pants.affected.errors import AffectedError, GitError
+from rapidbyte_pants.affected.everywhere import Everywhere, parse_everywhere
+from rapidbyte_pants.affected.git import Git
+from rapidbyte_pants.affected.html import render_html
+from rapidbyte_pants.affected.inputs import Inventory, ReachRequest
+from rapidbyte_pants.affected.model import Reach, Report, Since
+from rapidbyte_pants.affected.selection import select
+from rapidbyte_pants.affected.subsystem import AffectedSubsystem, Format
+from rapidbyte_pants.affected.svg import render_svg
+from rapidbyte_pants.affected.text import render_text
 
 _RENDERERS: dict[Format, Callable[[Report], str]] = {
     Format.TEXT: render_text,

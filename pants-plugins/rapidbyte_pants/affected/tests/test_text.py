@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from affected.model import Change, Explained, Reach, Report, Scenario, Status
-from affected.tests.samples import DOC, LIB, SCENARIOS, SETTINGS, SINCE, report
-from affected.text import render_text
+from rapidbyte_pants.affected.model import Change, Explained, Reach, Report, Scenario, Status
+from rapidbyte_pants.affected.tests.samples import DOC, LIB, SCENARIOS, SETTINGS, SINCE, report
+from rapidbyte_pants.affected.text import render_text
 
 
 def test_scenarios_come_with_their_chains_and_what_has_no_effect_comes_last() -> None:

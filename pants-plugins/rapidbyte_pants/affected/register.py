@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pants.engine.rules import Rule
 
-from affected import goal
+from rapidbyte_pants.affected import goal
 
 
 def rules() -> Iterable[Rule]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 
-from affected.errors import GitError
-from affected.model import Change, Since, Status
+from rapidbyte_pants.affected.errors import GitError
+from rapidbyte_pants.affected.model import Change, Since, Status
 
 _STATUSES = {"A": Status.ADDED, "D": Status.DELETED}
 _DIFF = ("diff", "--name-status", "--no-renames", "--no-ext-diff", "--relative", "-z")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from affected.model import Explained, Report
-from affected.text import described
+from rapidbyte_pants.affected.model import Explained, Report
+from rapidbyte_pants.affected.text import described
 
 
 class Kind(Enum):

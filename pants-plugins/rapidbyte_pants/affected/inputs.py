@@ -19,9 +19,9 @@ from pants.engine.unions import UnionMembership
 from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
-from affected.build_files import defaults_reason, is_build_file
-from affected.everywhere import Everywhere
-from affected.model import Change, Reach, Scenario
+from rapidbyte_pants.affected.build_files import defaults_reason, is_build_file
+from rapidbyte_pants.affected.everywhere import Everywhere
+from rapidbyte_pants.affected.model import Change, Reach, Scenario
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from affected.model import Explained, Reach, Report
+from rapidbyte_pants.affected.model import Explained, Reach, Report
 
 VERSION = 1
 

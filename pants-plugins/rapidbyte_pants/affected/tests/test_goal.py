@@ -27,9 +27,9 @@ from pants.vcs import changed, git
 from pants.vcs.changed import ChangedAddresses, ChangedOptions, ChangedRequest, DependentsOption
 from pants.vcs.git import GitWorktreeRequest, MaybeGitWorktree
 
-from affected import register
-from affected.goal import Affected
-from affected.tests.scratch import Scratch
+from rapidbyte_pants.affected import register
+from rapidbyte_pants.affected.goal import Affected
+from rapidbyte_pants.affected.tests.scratch import Scratch
 
 
 class CheckSourceField(SingleSourceField):

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from affected.errors import OptionsError
+from rapidbyte_pants.affected.errors import OptionsError
 
 _KEYS = {"reason", "targets"}
 

@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from affected.html import render_html
-from affected.layout import Kind, Node, place
-from affected.model import Change, Reach, Report, Status
-from affected.svg import render_svg
-from affected.tests.samples import DOC, LIB, SETTINGS, report
+from rapidbyte_pants.affected.html import render_html
+from rapidbyte_pants.affected.layout import Kind, Node, place
+from rapidbyte_pants.affected.model import Change, Reach, Report, Status
+from rapidbyte_pants.affected.svg import render_svg
+from rapidbyte_pants.affected.tests.samples import DOC, LIB, SETTINGS, report
 
 _SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = "src/</script><img src=x onerror=alert(1)>&amp;\"'\x00\x1b\u2028\ud800]]>.py"

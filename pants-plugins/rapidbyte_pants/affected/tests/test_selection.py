@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from affected.errors import UnknownScenarioError
-from affected.model import Scenario
-from affected.selection import select
+from rapidbyte_pants.affected.errors import UnknownScenarioError
+from rapidbyte_pants.affected.model import Scenario
+from rapidbyte_pants.affected.selection import select
 
 APP = Scenario("tests/test_app.py", "tests/test_app.py", "python_test")
 CRATE = Scenario("crates/sdk", "crates/sdk:crate", "rust_crate")

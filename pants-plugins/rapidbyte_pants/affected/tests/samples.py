@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from affected.chains import explain
-from affected.model import Change, Reach, Report, Scenario, Since, Status
+from rapidbyte_pants.affected.chains import explain
+from rapidbyte_pants.affected.model import Change, Reach, Report, Scenario, Since, Status
 
 SINCE = Since("main", "0123456789abcdef0123456789abcdef01234567")
 LIB = Reach(Change("src/lib.py", Status.MODIFIED), ("src/lib.py",))

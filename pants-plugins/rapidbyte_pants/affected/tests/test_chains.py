@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from affected.chains import explain
-from affected.model import Change, Explained, Reach, Scenario, Status
+from rapidbyte_pants.affected.chains import explain
+from rapidbyte_pants.affected.model import Change, Explained, Reach, Scenario, Status
 
 TEST = Scenario("t.py", "t.py", "python_test")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from affected.errors import GitError
-from affected.git import Git
-from affected.model import Change, Since, Status
-from affected.tests.scratch import Scratch
+from rapidbyte_pants.affected.errors import GitError
+from rapidbyte_pants.affected.git import Git
+from rapidbyte_pants.affected.model import Change, Since, Status
+from rapidbyte_pants.affected.tests.scratch import Scratch
 
 GIT = shutil.which("git") or "git"
 

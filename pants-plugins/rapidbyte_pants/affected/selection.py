@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-from affected.errors import UnknownScenarioError
-from affected.model import Scenario
+from rapidbyte_pants.affected.errors import UnknownScenarioError
+from rapidbyte_pants.affected.model import Scenario
 
 
 def select(asked: Sequence[str], scenarios: Iterable[Scenario]) -> tuple[Scenario, ...]:

@@ -9,11 +9,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from affected.layout import Kind, Node, Picture, place
-from affected.model import Report
-from affected.names import markup, printable, split_name
-from affected.svg import draw, stylesheet
-from affected.text import beyond_line, idle_sentence, summary
+from rapidbyte_pants.affected.layout import Kind, Node, Picture, place
+from rapidbyte_pants.affected.model import Report
+from rapidbyte_pants.affected.names import markup, printable, split_name
+from rapidbyte_pants.affected.svg import draw, stylesheet
+from rapidbyte_pants.affected.text import beyond_line, idle_sentence, summary
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">

@@ -6,10 +6,10 @@ import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from affected.layout import Kind, Node, Picture, place
-from affected.model import Report
-from affected.names import markup, shorten, split_name, width
-from affected.text import summary
+from rapidbyte_pants.affected.layout import Kind, Node, Picture, place
+from rapidbyte_pants.affected.model import Report
+from rapidbyte_pants.affected.names import markup, shorten, split_name, width
+from rapidbyte_pants.affected.text import summary
 
 _HEADINGS = {Kind.CHANGE: "Changed files", Kind.TARGET: "Targets that depend on them", Kind.SCENARIO: "Scenarios"}
 _COLUMN_CHARS = 30
