@@ -128,9 +128,23 @@ class MissingPackageError(ConfigError):
 
 
 class StateError(ConfigError):
-    """The file that keeps the history of runs cannot be used."""
+    """What keeps the state of pipelines cannot be used."""
 
     default_code = "state"
+
+
+class StateUnreachableError(StateError):
+    """The server that keeps the state does not answer."""
+
+    category = Category.TRANSIENT_NETWORK
+    default_code = "state_unreachable"
+
+
+class StateDeniedError(StateError):
+    """The server that keeps the state does not let us in, or not do what we must."""
+
+    category = Category.AUTH
+    default_code = "state_denied"
 
 
 class ConnectorInvalidError(ConfigError):
@@ -179,6 +193,12 @@ class DataError(RapidbyteError):
 
     category = Category.DATA
     default_code = "data"
+
+
+class DeadLettersFullError(DataError):
+    """There is no room for another rejected row; the rows that were to be stored are not."""
+
+    default_code = "dlq_full"
 
 
 class SchemaError(RapidbyteError):

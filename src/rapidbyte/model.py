@@ -7,9 +7,8 @@ Sizes are bytes, durations are seconds, counts are rows unless a name says other
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 KIB = 1024
@@ -98,16 +97,35 @@ class Resources:
     compression: Compression = Compression.NONE
 
 
+class StateBackend(Enum):
+    """What keeps the state of pipelines."""
+
+    SQLITE = "sqlite"
+    POSTGRES = "postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class StateSpec:
+    """Where the state is: the path of a file or a connection string; None is the user's own file.
+
+    `max_dead_letters` bounds the rows of one pipeline that wait in the dead-letter queue.
+    """
+
+    backend: StateBackend = StateBackend.SQLITE
+    connection: str | None = field(default=None, repr=False)  # it may hold a password
+    max_dead_letters: int = 100_000
+
+
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A whole pipeline document, checked. `state_path` None is the user's state directory."""
+    """A whole pipeline document, checked."""
 
     name: str
     source: ConnectorSpec
     destination: ConnectorSpec
     streams: tuple[StreamSpec, ...]
     resources: Resources = Resources()
-    state_path: Path | None = None
+    state: StateSpec = StateSpec()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import pytest
 
 import rapidbyte
 from boundary.relay_guests import destination_guest, moved, source_guest, whole_stream
-from rapidbyte.model import RunStatus
-from rapidbyte.state import RunStore
+from rapidbyte.model import RunStatus, StateSpec
+from rapidbyte.state import open_state
 
 ENDLESS = "(loop $for_ever (br $for_ever))"
 GOOD_SOURCE = source_guest(whole_stream(2, 3), moved(5))
@@ -71,6 +71,6 @@ def run(document: MakeDocument, state_path: Path) -> Run:
 
 def recorded(state_path: Path) -> tuple[RunStatus, str | None]:
     """Return how the one run in a state file ended, and the code of its error."""
-    with RunStore.open(state_path) as store:
-        (record,) = store.runs()
+    with open_state(StateSpec(connection=str(state_path))) as state:
+        (record,) = state.runs.runs()
         return record.status, record.error_code

@@ -1,4 +1,6 @@
-"""Schema names: `src_<test>_<nonce>` and `dst_<test>_<nonce>`, unique over processes and machines, within 63 bytes.
+"""Names of schemas, `src_<test>_<nonce>` and `dst_<test>_<nonce>`, and of databases, `db_<test>_<nonce>`.
+
+They are unique over processes and machines, and within 63 bytes.
 
 A nonce is eight hexadecimal digits of the owning process, which it holds an advisory lock for, and four that count its
 tests.
@@ -13,7 +15,7 @@ MAX_NAME_BYTES = 63
 _OWNER_DIGITS = 8
 _COUNT_DIGITS = 4
 _SLUG_CHARS = MAX_NAME_BYTES - len("src__") - _OWNER_DIGITS - _COUNT_DIGITS
-_OWNED = re.compile(rf"(?:src|dst)_.*_([0-9a-f]{{{_OWNER_DIGITS}}})[0-9a-f]{{{_COUNT_DIGITS}}}", re.DOTALL)
+_OWNED = re.compile(rf"(?:src|dst|db)_.*_([0-9a-f]{{{_OWNER_DIGITS}}})[0-9a-f]{{{_COUNT_DIGITS}}}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,12 @@ def schema_pair(test: str, owner: int, count: int) -> SchemaPair:
     return SchemaPair(f"src_{slug}_{nonce}", f"dst_{slug}_{nonce}")
 
 
-def owner_of(schema: str) -> int | None:
-    """Give the owner's number of a schema named here, None for any other schema."""
-    found = _OWNED.fullmatch(schema)
+def database_name(pair: SchemaPair) -> str:
+    """Name the database of a test, for what is there once in every database."""
+    return f"db{pair.source.removeprefix('src')}"
+
+
+def owner_of(name: str) -> int | None:
+    """Give the owner's number of a schema or database named here, None for any other."""
+    found = _OWNED.fullmatch(name)
     return None if found is None else int(found[1], 16)

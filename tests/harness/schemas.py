@@ -48,7 +48,10 @@ class SchemaOwner:
             self._session.execute(comment)
 
     def drop_orphans(self) -> tuple[str, ...]:
-        """Remove the schemas of owners that died and give their names. Leaves kept ones, and all that are not ours."""
+        """Remove the schemas and databases of owners that died and give their names.
+
+        Leaves kept schemas, and all that are not ours.
+        """
         dropped = []
         query = "SELECT nspname FROM pg_namespace WHERE obj_description(oid, 'pg_namespace') IS DISTINCT FROM %s"
         for (schema,) in self._session.execute(query, (_KEPT,)).fetchall():
@@ -57,7 +60,18 @@ class SchemaOwner:
                 _drop(self._session, schema)
                 self._session.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCK_CLASS, _signed(owner)))
                 dropped.append(schema)
+        for (database,) in self._session.execute("SELECT datname FROM pg_database").fetchall():
+            owner = owner_of(database)
+            if owner is not None and owner != self._number and _try_lock(self._session, owner):
+                drop_database(self._session, database)
+                self._session.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCK_CLASS, _signed(owner)))
+                dropped.append(database)
         return tuple(dropped)
+
+
+def drop_database(session: psycopg.Connection, name: str) -> None:
+    """Remove a database, whoever is connected to it."""
+    session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def _drop(session: psycopg.Connection, schema: str) -> None:

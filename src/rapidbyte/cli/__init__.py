@@ -1,1 +1,1 @@
-"""The command line: `rapidbyte run`, `check`, `discover`, `demo`, `runs`."""
+"""The command line: `rapidbyte run`, `check`, `discover`, `demo`, `runs`, `dlq`, `state`."""

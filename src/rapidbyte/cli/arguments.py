@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from rapidbyte import __version__
 
-COMMAND_NAMES = ("run", "check", "discover", "demo", "runs")
+COMMAND_NAMES = ("run", "check", "discover", "demo", "runs", "dlq", "state")
 _EPILOG = """\
 exit codes:
   0  done
@@ -26,16 +26,21 @@ exit codes:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for. `file` and `state` are None for commands without them."""
+    """What was asked for; what a command does not know is None, or empty. `state` is a path or a connection URI."""
 
     command: str
-    is_json: bool
-    is_quiet: bool
-    file: Path | None
-    is_kept: bool
-    pipeline: str | None
-    limit: int
-    state: Path | None
+    is_json: bool = False
+    is_quiet: bool = False
+    action: str | None = None
+    file: Path | None = None
+    is_kept: bool = False
+    pipeline: str | None = None
+    stream: str | None = None
+    run_id: str | None = None
+    letter_ids: tuple[int, ...] = ()
+    includes_replayed: bool = False
+    limit: int = 0
+    state: str | None = None
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -44,17 +49,9 @@ def parse(arguments: Sequence[str]) -> Options:
     command = next((argument for argument in arguments if not argument.startswith("-")), None)
     if command is not None and command not in COMMAND_NAMES:
         parser.error(_unknown(command))
-    values = parser.parse_args(arguments)
-    return Options(
-        command=values.command,
-        is_json=values.json,
-        is_quiet=values.quiet,
-        file=getattr(values, "file", None),
-        is_kept=getattr(values, "keep", False),
-        pipeline=getattr(values, "pipeline", None),
-        limit=getattr(values, "limit", 0),
-        state=getattr(values, "state", None),
-    )
+    given = vars(parser.parse_args(arguments))
+    given["letter_ids"] = tuple(given.pop("letter_ids", ()))
+    return Options(**given)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -72,20 +69,62 @@ def _parser() -> _Parser:
     parser.add_argument("--version", action="version", version=f"rapidbyte {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     shared = _Parser(add_help=False)
-    shared.add_argument("--json", action="store_true", help="write the result as one JSON document")
-    shared.add_argument("-q", "--quiet", action="store_true", help="show no progress")
+    shared.add_argument("--json", dest="is_json", action="store_true", help="write the result as one JSON document")
+    shared.add_argument("-q", "--quiet", dest="is_quiet", action="store_true", help="show no progress")
     file = _Parser(add_help=False)
     file.add_argument("file", type=Path, metavar="FILE", help="the pipeline document (YAML)")
     commands.add_parser("run", parents=[file, shared], help="move the data of a pipeline")
     commands.add_parser("check", parents=[file, shared], help="verify a pipeline without moving a row")
     commands.add_parser("discover", parents=[file, shared], help="list what a pipeline's source offers")
     demo = commands.add_parser("demo", parents=[shared], help="move a real data set through a private Postgres")
-    demo.add_argument("--keep", action="store_true", help="leave the private Postgres running and show its DSN")
-    runs = commands.add_parser("runs", parents=[shared], help="list the latest runs")
-    runs.add_argument("--pipeline", metavar="NAME", help="only those of this pipeline")
-    runs.add_argument("--limit", type=_count, default=20, metavar="N", help="at most so many (20)")
-    runs.add_argument("--state", type=Path, metavar="PATH", help="the state file, where a pipeline names its own")
+    keep = "leave the private Postgres running and show its DSN"
+    demo.add_argument("--keep", dest="is_kept", action="store_true", help=keep)
+    _add_state_commands(commands, shared)
     return parser
+
+
+def _add_state_commands(commands: argparse._SubParsersAction[_Parser], shared: _Parser) -> None:
+    """Add the commands that read and change the state of pipelines."""
+    place = _Parser(add_help=False)
+    where = place.add_mutually_exclusive_group()
+    where.add_argument("--state", metavar="WHERE", help="the state's file or postgresql:// URI, if not the user's own")
+    where.add_argument("--file", type=Path, metavar="FILE", help="take the state that this pipeline document names")
+    parents = [place, shared]
+    runs = commands.add_parser("runs", parents=parents, help="list the latest runs")
+    runs.add_argument("--pipeline", metavar="NAME", help="only those of this pipeline")
+    _add_limit(runs, 20)
+
+    dlq = commands.add_parser("dlq", help="list, show and delete rows that were rejected")
+    actions = dlq.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listed = actions.add_parser("list", parents=parents, help="list the rows that wait, oldest first")
+    _add_selection(listed)
+    listed.add_argument("--all", dest="includes_replayed", action="store_true", help="also those that were replayed")
+    _add_limit(listed, 100)
+    shown = actions.add_parser("show", parents=parents, help="show one row and why it was rejected")
+    shown.add_argument("letter_ids", nargs=1, type=_letter_id, metavar="ID")
+    deleted = actions.add_parser("delete", parents=parents, help="delete rows for good, by id or by pipeline")
+    deleted.add_argument("letter_ids", nargs="*", type=_letter_id, metavar="ID")
+    _add_selection(deleted)
+
+    state = commands.add_parser("state", help="list, show and reset what connectors keep between runs")
+    actions = state.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listed = actions.add_parser("list", parents=parents, help="list the names of what is kept")
+    listed.add_argument("--pipeline", metavar="NAME", help="only those of this pipeline")
+    shown = actions.add_parser("show", parents=parents, help="show what is kept for a pipeline")
+    shown.add_argument("pipeline", metavar="PIPELINE")
+    reset = actions.add_parser("reset", parents=parents, help="forget what is kept for a pipeline")
+    reset.add_argument("pipeline", metavar="PIPELINE")
+    reset.add_argument("--stream", metavar="NAME", help="only what is kept for this stream")
+
+
+def _add_selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pipeline", metavar="NAME", help="only rows of this pipeline")
+    parser.add_argument("--stream", metavar="NAME", help="only rows of this stream")
+    parser.add_argument("--run", dest="run_id", metavar="ID", help="only rows of this run")
+
+
+def _add_limit(parser: argparse.ArgumentParser, default: int) -> None:
+    parser.add_argument("--limit", type=_count, default=default, metavar="N", help=f"at most so many ({default})")
 
 
 def _unknown(command: str) -> str:
@@ -100,4 +139,11 @@ def _count(text: str) -> int:
     number = int(text) if text.isascii() and text.isdigit() else 0
     if not 1 <= number <= 1_000_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return number
+
+
+def _letter_id(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number < 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the id of a row")
     return number

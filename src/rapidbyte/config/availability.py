@@ -37,7 +37,6 @@ RULES = (
     Rule(("destination", "schema_evolution", "removed_column"), ("ignore",)),
     Rule(("destination", "schema_evolution", "type_change"), ("fail",)),
     Rule(("destination", "schema_evolution", "nullability_change"), ("allow",)),
-    Rule(("state", "backend"), ("sqlite",)),
     Rule(("resources", "checkpoint_interval_bytes"), (64 * 1024**2,)),
     Rule(("resources", "checkpoint_interval_rows"), (0,)),
     Rule(("resources", "checkpoint_interval_seconds"), (0,)),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rapidbyte.config.document import Connector, Document, LimitsSection, PermissionsSection, ResourcesSection
-from rapidbyte.model import ConnectorSpec, Limits, Permissions, Pipeline, Resources, StreamSpec
+from rapidbyte.config.document import State as StateSection
+from rapidbyte.model import ConnectorSpec, Limits, Permissions, Pipeline, Resources, StateSpec, StreamSpec
 
 
 def build(document: Document) -> Pipeline:
     """Return the pipeline of `document`."""
-    connection = document.state.connection
     return Pipeline(
         name=document.pipeline,
         source=_connector(document.source),
@@ -25,7 +23,7 @@ def build(document: Document) -> Pipeline:
             for stream in document.source.streams
         ),
         resources=_resources(document.resources),
-        state_path=None if connection is None else Path(connection).expanduser(),
+        state=_state(document.state),
     )
 
 
@@ -58,6 +56,10 @@ def _resources(section: ResourcesSection) -> Resources:
         max_inflight_batches=section.max_inflight_batches,
         compression=section.compression,
     )
+
+
+def _state(section: StateSection) -> StateSpec:
+    return StateSpec(section.backend, section.connection, section.max_dead_letters)
 
 
 def _tuple(names: list[str] | None) -> tuple[str, ...] | None:

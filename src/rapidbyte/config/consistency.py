@@ -8,11 +8,13 @@ from rapidbyte.config.document import ResourcesSection
 from rapidbyte.config.problems import quoted
 from rapidbyte.config.sizes import parse_size
 from rapidbyte.config.tree import Path, Tree
+from rapidbyte.model import StateBackend
 
 
 def report_contradictions(tree: Tree, bad: set[Path]) -> None:
     """Add a problem for values that are right alone and wrong together; the paths in `bad` are wrong already."""
     _check_unique_streams(tree)
+    _check_state_is_named(tree)
     if not any(path[:1] == ("resources",) for path in bad):
         _check_batch_fits(tree)
 
@@ -30,6 +32,15 @@ def _check_unique_streams(tree: Tree) -> None:
             tree.report(path, f"{quoted(name, tree.place(path))} is the name of {other} already; name each stream once")
         else:
             first[name] = index
+
+
+def _check_state_is_named(tree: Tree) -> None:
+    state = _get(tree.root, "state")
+    if _get(state, "backend") == StateBackend.POSTGRES.value and _get(state, "connection") is None:
+        tree.report(
+            ("state", "connection"),
+            "is required where state.backend is postgres; write postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+        )
 
 
 def _check_batch_fits(tree: Tree) -> None:

@@ -14,7 +14,7 @@ from pydantic.functional_validators import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from rapidbyte.config.sizes import MAX_SIZE_BYTES, parse_size
-from rapidbyte.model import MIB, Compression, SyncMode, WriteMode
+from rapidbyte.model import MIB, Compression, StateBackend, SyncMode, WriteMode
 
 OWN_ERROR = "rapidbyte"  # the pydantic error type whose message is ours
 
@@ -138,8 +138,9 @@ class Destination(Connector):
 
 
 class State(Section):
-    backend: Literal["sqlite", "postgres"] = "sqlite"
+    backend: StateBackend = StateBackend.SQLITE
     connection: Text | None = None
+    max_dead_letters: AtLeastOne = 100_000
 
 
 class Autotune(Section):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -17,8 +16,8 @@ from rapidbyte.engine.events import ConnectorCompiling, Event, RunFinished, RunS
 from rapidbyte.engine.plan import make_plan
 from rapidbyte.engine.transfer import Transfer
 from rapidbyte.errors import CancelledRunError, ErrorInfo, InternalError, RapidbyteError, StateError
-from rapidbyte.model import Pipeline, RunReport, RunStatus
-from rapidbyte.state import RunStore, default_path
+from rapidbyte.model import Pipeline, RunReport, RunStatus, StateSpec
+from rapidbyte.state import RunStore, open_state
 from rapidbyte.wasm import ArtifactCache, Manifest
 
 
@@ -33,8 +32,8 @@ def run_pipeline(
     """Run a pipeline and return what it moved; blocks until every row is durable at the destination.
 
     `pipeline` is the path of a document, its values, or one that was loaded before; `env` is for its substitution, by
-    default the process's own. Events come on the calling thread. `state_path` overrides the document's. A run that
-    fails or is cancelled leaves unfinished streams unchanged at the destination.
+    default the process's own. Events come on the calling thread. `state_path` is a file that takes the place of the
+    document's state. A run that fails or is cancelled leaves unfinished streams unchanged at the destination.
     Raises RapidbyteError of all kinds; what `on_event` raises ends the run and is passed on, and so is Ctrl-C.
     """
     loaded = load_pipeline(pipeline, env)
@@ -42,15 +41,15 @@ def run_pipeline(
     run_id = uuid.uuid4().hex
     started_s = time.monotonic()
     with (
-        RunStore.open(state_path or loaded.state_path or default_path(os.environ)) as store,
-        _recorded(store, run_id, loaded),
+        open_state(loaded.state if state_path is None else StateSpec(connection=str(state_path))) as state,
+        _recorded(state.runs, run_id, loaded),
     ):
         plan = make_plan(loaded, ArtifactCache.of_user(lambda manifest: tell(_compiling(manifest))))
         tell(RunStarted(run_id, loaded.name, tuple(stream.name for stream in loaded.streams)))
         with Crew(cancel if cancel is not None else Cancellation(), tell) as crew:
             streams = Transfer(plan, crew, tell).execute()
         report = RunReport(run_id, loaded.name, RunStatus.COMPLETED, time.monotonic() - started_s, streams)
-        store.finish(report, datetime.now(UTC))
+        state.runs.finish(report, datetime.now(UTC))
     tell(RunFinished(report))
     return report
 

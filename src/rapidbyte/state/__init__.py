@@ -1,7 +1,27 @@
-"""The history of runs, kept in a SQLite file of the user."""
+"""The state of pipelines: the history of runs, rejected rows, and what connectors keep, in SQLite or Postgres."""
 
+from rapidbyte.state.connector_state import ConnectorState, KeptValue, StateKey, StateScope
+from rapidbyte.state.dead_letter import DeadLetter, RejectedAt, Selection, StoredLetter
+from rapidbyte.state.dead_letters import DlqStore
 from rapidbyte.state.location import default_path
+from rapidbyte.state.opened import State, open_state, state_file
 from rapidbyte.state.record import RunRecord
-from rapidbyte.state.store import RunStore
+from rapidbyte.state.runs import RunStore
 
-__all__ = ["RunRecord", "RunStore", "default_path"]
+__all__ = [
+    "ConnectorState",
+    "DeadLetter",
+    "DlqStore",
+    "KeptValue",
+    "RejectedAt",
+    "RunRecord",
+    "RunStore",
+    "Selection",
+    "State",
+    "StateKey",
+    "StateScope",
+    "StoredLetter",
+    "default_path",
+    "open_state",
+    "state_file",
+]

@@ -41,6 +41,38 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX runs_by_start ON runs (started_at)",
         "CREATE INDEX runs_by_pipeline ON runs (pipeline, started_at)",
     ),
+    (
+        """
+        CREATE TABLE dead_letters (
+            letter_id INTEGER PRIMARY KEY AUTOINCREMENT,
+            fingerprint TEXT UNIQUE,
+            pipeline TEXT NOT NULL,
+            stream TEXT NOT NULL,
+            run_id TEXT NOT NULL,
+            stage TEXT NOT NULL,
+            category TEXT NOT NULL,
+            code TEXT NOT NULL,
+            reasons TEXT NOT NULL,
+            content TEXT NOT NULL,
+            raw BLOB,
+            position TEXT,
+            recorded_at TEXT NOT NULL,
+            replayed_at TEXT
+        )
+        """,
+        "CREATE INDEX dead_letters_by_stream ON dead_letters (pipeline, stream)",
+        """
+        CREATE TABLE connector_state (
+            pipeline TEXT NOT NULL,
+            scope TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            name TEXT NOT NULL,
+            content BLOB NOT NULL,
+            updated_at TEXT NOT NULL,
+            PRIMARY KEY (pipeline, scope, owner, name)
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 VERSION = len(MIGRATIONS)
 

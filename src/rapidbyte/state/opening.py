@@ -24,12 +24,13 @@ def open_database(path: Path) -> sqlite3.Connection:
     Waits at most 10 s for other processes. Raises StateError.
     """
     with translated(path), _opening_lock(path):
-        connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+        # Used by several threads, one at a time: SqliteDatabase sees to that.
+        connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
             connection.row_factory = sqlite3.Row
             _check_owner(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")  # history: a power cut may take the last line
+            connection.execute("PRAGMA synchronous = FULL")  # a rejected row is durable before its cursor moves on
             migrate(connection)
         except BaseException:
             connection.close()
@@ -82,13 +83,13 @@ def _state_error(path: Path, error: sqlite3.Error) -> StateError:
     if code == sqlite3.SQLITE_NOTADB:
         message = (
             f"{path} is not a state file. Name another file in state.connection; or, if it was one and is damaged, "
-            "move it away and a new one is made: it holds only the history of runs."
+            "move it away and a new one is made: it holds the history of runs and rejected rows, never a cursor."
         )
         return StateError(message, ErrorInfo("state_corrupt"))
     if code == sqlite3.SQLITE_CORRUPT:
         message = (
-            f"The state file {path} is damaged ({error}). It holds only the history of runs: "
-            f"move it away and a new one is made, {_ELSEWHERE}."
+            f"The state file {path} is damaged ({error}). It holds the history of runs and rejected rows, never a "
+            f"cursor: move it away and a new one is made, {_ELSEWHERE}."
         )
         return StateError(message, ErrorInfo("state_corrupt"))
     if code in _BUSY:

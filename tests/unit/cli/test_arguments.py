@@ -12,16 +12,7 @@ from rapidbyte.cli.process import COMMANDS
 
 
 def options(command: str, **given: object) -> Options:
-    values: dict[str, object] = {
-        "is_json": False,
-        "is_quiet": False,
-        "file": None,
-        "is_kept": False,
-        "pipeline": None,
-        "limit": 0,
-        "state": None,
-    }
-    return Options(command, **(values | given))  # type: ignore[arg-type]  # the names are those of the fields
+    return Options(command, **given)  # type: ignore[arg-type]  # the names are those of the fields
 
 
 @pytest.mark.parametrize(
@@ -36,8 +27,29 @@ def options(command: str, **given: object) -> Options:
         ("runs", options("runs", limit=20)),
         (
             "runs --pipeline nightly --limit 3 --state s.db",
-            options("runs", pipeline="nightly", limit=3, state=Path("s.db")),
+            options("runs", pipeline="nightly", limit=3, state="s.db"),
         ),
+        ("runs --file p.yaml", options("runs", limit=20, file=Path("p.yaml"))),
+        (
+            "dlq list --pipeline p --stream s --run r --all --limit 7 --json",
+            options(
+                "dlq",
+                action="list",
+                pipeline="p",
+                stream="s",
+                run_id="r",
+                includes_replayed=True,
+                limit=7,
+                is_json=True,
+            ),
+        ),
+        ("dlq list", options("dlq", action="list", limit=100)),
+        ("dlq show 9223372036854775807", options("dlq", action="show", letter_ids=(2**63 - 1,))),
+        ("dlq delete 1 2", options("dlq", action="delete", letter_ids=(1, 2))),
+        ("dlq delete --stream s", options("dlq", action="delete", stream="s")),
+        ("state list --pipeline p -q", options("state", action="list", pipeline="p", is_quiet=True)),
+        ("state show p --state s.db", options("state", action="show", pipeline="p", state="s.db")),
+        ("state reset p --stream s", options("state", action="reset", pipeline="p", stream="s")),
     ],
 )
 def test_command_line_is_read(arguments: str, expected: Options) -> None:
@@ -49,11 +61,16 @@ def test_command_line_is_read(arguments: str, expected: Options) -> None:
     [
         ("", "the following arguments are required: COMMAND"),
         ("rnu p.yaml", "'rnu' is not a command; did you mean 'run'?"),
-        ("sync", "'sync' is not a command; the commands are run, check, discover, demo, runs"),
+        ("sync", "'sync' is not a command; the commands are run, check, discover, demo, runs, dlq, state"),
         ("p.yaml", "'p.yaml' is not a command; to move its data: rapidbyte run p.yaml"),
         ("run", "the following arguments are required: FILE"),
         ("run a.yaml b.yaml", "unrecognized arguments: b.yaml"),
         ("runs --limit 0", "argument --limit: '0' is not a whole number of at least 1"),
+        ("runs --state s.db --file p.yaml", "argument --file: not allowed with argument --state"),
+        ("dlq", "the following arguments are required: ACTION"),
+        ("dlq show 0", "argument ID: '0' is not the id of a row"),
+        ("dlq show 9223372036854775808", "argument ID: '9223372036854775808' is not the id of a row"),
+        ("state reset", "the following arguments are required: PIPELINE"),
         ("runs --limit x", "argument --limit: 'x' is not a whole number of at least 1"),
     ],
 )

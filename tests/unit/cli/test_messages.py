@@ -32,10 +32,11 @@ from rapidbyte.model import (
     Column,
     RunReport,
     RunStatus,
+    StateSpec,
     Stream,
     StreamReport,
 )
-from rapidbyte.state import RunRecord, RunStore
+from rapidbyte.state import RunRecord, open_state
 
 TYPOS = """\
 version: "1.0"
@@ -192,8 +193,9 @@ def test_history_of_runs(snapshot: SnapshotAssertion) -> None:
     assert runs.runs_text(history) == snapshot
 
 
-def test_runs_of_a_pipeline_are_listed_for_a_machine(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    with RunStore.open(tmp_path / "state" / "rapidbyte" / "state.db") as store:
+def test_runs_of_a_pipeline_are_listed_for_a_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    with open_state(StateSpec()) as state:
+        store = state.runs
         store.start("1", "nightly", START)
         store.fail("1", RunStatus.FAILED, AuthError("No.", ErrorInfo("28P01")), START)
         store.start("2", "hourly", START)

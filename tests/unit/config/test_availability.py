@@ -45,7 +45,6 @@ CASES: list[tuple[dict[str, Any], str]] = [
         {"destination__schema_evolution": {"nullability_change": "fail"}},
         "destination.schema_evolution.nullability_change: 'fail' is not available in this version; use allow",
     ),
-    ({"state": {"backend": "postgres"}}, "state.backend: 'postgres' is not available in this version; use sqlite"),
     *[
         (stream(**{key: "id"}), f"source.streams[0].{key}: is not available in this version; remove it")
         for key in ("cursor_field", "tie_breaker_field", "partition_key")

@@ -15,6 +15,8 @@ from rapidbyte.model import (
     Permissions,
     Pipeline,
     Resources,
+    StateBackend,
+    StateSpec,
     StreamSpec,
     SyncMode,
     WriteMode,
@@ -48,7 +50,7 @@ destination:
   write_mode: append
   on_data_error: fail
   schema_evolution: {new_column: add, removed_column: ignore, type_change: fail, nullability_change: allow}
-state: {backend: sqlite, connection: /var/lib/rb/state.db}
+state: {backend: postgres, connection: "postgresql://db/state", max_dead_letters: 500}
 resources:
   parallelism: 3
   max_memory: 1GB
@@ -71,7 +73,7 @@ def test_minimal_document_gets_every_default() -> None:
         destination=connector,
         streams=(StreamSpec("users", SyncMode.FULL_REFRESH, WriteMode.APPEND),),
         resources=Resources(),
-        state_path=None,
+        state=StateSpec(),
     )
     assert load_text(MINIMAL, "p.yaml", {}) == expected
     assert load(minimal()) == expected
@@ -93,7 +95,7 @@ def test_full_document_is_read_to_the_last_key() -> None:
             StreamSpec("users", SyncMode.FULL_REFRESH, WriteMode.APPEND),
         ),
         resources=Resources(3, 1_073_741_824, 1_048_576, 4, Compression.ZSTD),
-        state_path=Path("/var/lib/rb/state.db"),
+        state=StateSpec(StateBackend.POSTGRES, "postgresql://db/state", 500),
     )
 
 
@@ -106,11 +108,6 @@ def test_parallelism_is_left_to_the_engine(text: str) -> None:
 def test_empty_sections_count_as_absent() -> None:
     empty = MINIMAL + "  permissions:\n  limits:\n    max_memory:\nstate:\nresources:\ntransforms:\n"
     assert load_text(empty, "p.yaml", {}) == load_text(MINIMAL, "p.yaml", {})
-
-
-def test_home_of_the_state_file_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/ada")
-    assert load(minimal(state={"connection": "~/runs.db"})).state_path == Path("/home/ada/runs.db")
 
 
 def test_python_values_are_not_substituted() -> None:

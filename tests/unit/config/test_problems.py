@@ -91,6 +91,13 @@ def test_every_problem_of_a_document_is_reported_at_once() -> None:
             {"destination__write_mode": {"append": None}},
             "destination.write_mode: a mapping is not one of append, replace, upsert",
         ),
+        (
+            {"state": {"backend": "postgres"}},
+            "state.connection: is required where state.backend is postgres; "
+            "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+        ),
+        ({"state": {"backend": "mysql"}}, "state.backend: 'mysql' is not one of sqlite, postgres"),
+        ({"state": {"max_dead_letters": 0}}, "state.max_dead_letters: must be at least 1"),
         ({"streams": []}, "streams: is not a known key; it belongs under source"),
         (
             {"source__config": {"when": {1, 2}}},

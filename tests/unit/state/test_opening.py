@@ -9,19 +9,24 @@ from pathlib import Path
 import pytest
 
 from rapidbyte.errors import StateError
-from rapidbyte.state import RunStore
+from rapidbyte.model import StateSpec
+from rapidbyte.state import State, open_state
 from rapidbyte.state.migrations import VERSION
+
+
+def opened(path: Path) -> State:
+    return open_state(StateSpec(connection=str(path)))
 
 
 def failure(path: Path) -> tuple[str, str]:
     with pytest.raises(StateError) as caught:
-        RunStore.open(path)
+        opened(path)
     return caught.value.code, caught.value.message
 
 
 def test_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
-    RunStore.open(path).close()
+    opened(path).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION + 6}")
     before = path.read_bytes()
@@ -51,13 +56,13 @@ def test_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     assert failure(path) == (
         "state_corrupt",
         f"{path} is not a state file. Name another file in state.connection; or, if it was one and is damaged, "
-        "move it away and a new one is made: it holds only the history of runs.",
+        "move it away and a new one is made: it holds the history of runs and rejected rows, never a cursor.",
     )
 
 
 def test_file_whose_pages_are_overwritten_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
-    RunStore.open(path).close()
+    opened(path).close()
     content = path.read_bytes()
     path.write_bytes(content[:100] + b"\xff" * (len(content) - 100))
     assert failure(path)[0] == "state_corrupt"
@@ -84,8 +89,8 @@ def test_file_below_another_file_is_unwritable(tmp_path: Path) -> None:
 def test_file_that_another_process_keeps_locked_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "state.db"
     monkeypatch.setattr("rapidbyte.state.opening._BUSY_TIMEOUT_S", 0.05)
-    with RunStore.open(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
+    with opened(path) as state, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StateError) as caught:
-            store.runs()
+            state.runs.runs()
         assert (caught.value.code, caught.value.retryable) == ("state_busy", True)

@@ -1,31 +1,27 @@
-"""`rapidbyte runs`: list the latest runs of this machine's history."""
+"""`rapidbyte runs`: list the latest runs of the history."""
 
 from __future__ import annotations
-
-import os
 
 from rapidbyte.cli.arguments import Options
 from rapidbyte.cli.exit_codes import ExitCode
 from rapidbyte.cli.figures import aligned, counted
 from rapidbyte.cli.output import Output
 from rapidbyte.cli.signals import Signals
-from rapidbyte.state import RunRecord, RunStore, default_path
+from rapidbyte.cli.stored import existing_state
+from rapidbyte.state import RunRecord
 
 
 def execute(options: Options, output: Output, _: Signals) -> ExitCode:
-    """Write the runs of the state file, newest first. Raises StateError."""
-    path = options.state or default_path(os.environ)
-    runs: tuple[RunRecord, ...] = ()
-    if path.exists():
-        with RunStore.open(path) as store:
-            runs = store.runs(options.pipeline, options.limit)
+    """Write the runs of the state, newest first. Raises StateError."""
+    with existing_state(options) as (state, place):
+        runs = () if state is None else state.runs.runs(options.pipeline, options.limit)
     if output.is_json:
         output.document({"runs": [run_document(run) for run in runs]})
     elif runs:
         output.result(runs_text(runs))
     else:
         output.say(
-            f"No runs are recorded in {path}. Where a pipeline sets state.connection, name that file with --state."
+            f"No runs are recorded in {place}. Where a pipeline sets state.connection, name its document with --file."
         )
     return ExitCode.OK
 

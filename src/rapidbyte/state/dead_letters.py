@@ -1,0 +1,162 @@
+"""The dead-letter queue: rejected rows, durable once `put` returns, bounded, and never dropped without a word."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from rapidbyte.errors import Category, DeadLettersFullError, ErrorInfo
+from rapidbyte.state.database import Database, Row, Statements, moment, stamp, storable
+from rapidbyte.state.dead_letter import DeadLetter, RejectedAt, Selection, StoredLetter
+
+_ALL = Selection()
+_COLUMNS = "fingerprint, pipeline, stream, run_id, stage, category, code, reasons, content, raw, position, recorded_at"
+_PLACES = ", ".join("?" for _ in _COLUMNS.split(","))
+
+
+class DlqStore:
+    """The letters in a database; safe to use from several threads. Every method raises StateError."""
+
+    def __init__(self, database: Database, max_waiting: int) -> None:
+        self._database = database
+        self._max_waiting = max_waiting
+
+    def put(self, letters: Sequence[DeadLetter], recorded_at: datetime) -> None:
+        """Store letters of one pipeline, all or none; they are durable when this returns.
+
+        A letter whose run stored it already, by its position, is not stored again. Replayed letters of the pipeline
+        give way where there is no room. Raises DeadLettersFullError when more letters would wait than may.
+        """
+        if not letters:
+            return
+        pipeline = letters[0].pipeline
+        with self._database.transaction() as statements:
+            statements.run_for_each(
+                f"INSERT INTO dead_letters ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (fingerprint) DO NOTHING",
+                [_values(letter, recorded_at) for letter in letters],
+            )
+            if _count(statements, pipeline) > self._max_waiting:
+                statements.run("DELETE FROM dead_letters WHERE pipeline = ? AND replayed_at IS NOT NULL", (pipeline,))
+                waiting = _count(statements, pipeline)
+                if waiting > self._max_waiting:
+                    raise self._full(pipeline, waiting - self._max_waiting)
+
+    def list(self, wanted: Selection = _ALL, limit: int = 100, after: int = 0) -> tuple[StoredLetter, ...]:
+        """Return letters in the order in which they came, from the first whose id is greater than `after`."""
+        condition, values = _condition(wanted)
+        with self._database.transaction() as statements:
+            found = statements.run(
+                f"SELECT * FROM dead_letters WHERE {condition} AND letter_id > ? ORDER BY letter_id LIMIT ?",
+                (*values, after, limit),
+            )
+        return tuple(_stored(row) for row in found.rows)
+
+    def count(self, wanted: Selection = _ALL) -> int:
+        """Return how many letters there are."""
+        condition, values = _condition(wanted)
+        with self._database.transaction() as statements:
+            found = statements.run(f"SELECT count(*) AS number FROM dead_letters WHERE {condition}", values)
+        number: int = found.rows[0]["number"]
+        return number
+
+    def get(self, letter_id: int) -> StoredLetter | None:
+        """Return one letter, or None if there is none of this id."""
+        with self._database.transaction() as statements:
+            found = statements.run("SELECT * FROM dead_letters WHERE letter_id = ?", (letter_id,))
+        return _stored(found.rows[0]) if found.rows else None
+
+    def mark_replayed(self, letter_ids: Sequence[int], replayed_at: datetime) -> int:
+        """Note that letters were moved after all; return how many of them had been waiting."""
+        return self._for_each(
+            "UPDATE dead_letters SET replayed_at = ? WHERE letter_id = ? AND replayed_at IS NULL",
+            [(stamp(replayed_at), letter_id) for letter_id in letter_ids],
+        )
+
+    def delete(self, letter_ids: Sequence[int]) -> int:
+        """Remove letters for good; return how many there were."""
+        return self._for_each(
+            "DELETE FROM dead_letters WHERE letter_id = ?", [(letter_id,) for letter_id in letter_ids]
+        )
+
+    def delete_all(self, wanted: Selection) -> int:
+        """Remove all selected letters for good; return how many there were."""
+        condition, values = _condition(wanted)
+        with self._database.transaction() as statements:
+            return statements.run(f"DELETE FROM dead_letters WHERE {condition}", values).count
+
+    def _for_each(self, statement: str, values: Sequence[tuple[object, ...]]) -> int:
+        with self._database.transaction() as statements:
+            return sum(statements.run(statement, value).count for value in values)
+
+    def _full(self, pipeline: str, surplus: int) -> DeadLettersFullError:
+        return DeadLettersFullError(
+            f"The dead-letter queue of pipeline {pipeline} is full: {self._max_waiting} rows may wait in "
+            f"{self._database.place}, and {surplus} more were rejected. See why with `rapidbyte dlq list`, then replay "
+            "or delete them, or raise state.max_dead_letters.",
+            ErrorInfo("dlq_full", details=(("pipeline", pipeline),)),
+        )
+
+
+def _count(statements: Statements, pipeline: str) -> int:
+    found = statements.run("SELECT count(*) AS number FROM dead_letters WHERE pipeline = ?", (pipeline,))
+    number: int = found.rows[0]["number"]
+    return number
+
+
+def _condition(wanted: Selection) -> tuple[str, tuple[object, ...]]:
+    """Return what follows WHERE, and its values."""
+    named = (("pipeline", wanted.pipeline), ("stream", wanted.stream), ("run_id", wanted.run_id))
+    parts = [(f"{column} = ?", value) for column, value in named if value is not None]
+    text = " AND ".join(("1 = 1", *(condition for condition, _ in parts)))
+    if wanted.is_waiting is not None:
+        text += f" AND replayed_at IS {'' if wanted.is_waiting else 'NOT '}NULL"
+    return text, tuple(value for _, value in parts)
+
+
+def _values(letter: DeadLetter, recorded_at: datetime) -> tuple[object, ...]:
+    """Return the values of _COLUMNS."""
+    raw = None if letter.raw is None else letter.raw.encode("utf-8", "surrogateescape")
+    content = json.dumps(dict(letter.row), allow_nan=False)
+    return (
+        _fingerprint(letter, content),
+        letter.pipeline,
+        letter.stream,
+        letter.run_id,
+        letter.rejected_at.value,
+        letter.category.value,
+        letter.code,
+        json.dumps(letter.reasons),
+        content,
+        raw,
+        None if letter.position is None else storable(letter.position),
+        stamp(recorded_at),
+    )
+
+
+def _fingerprint(letter: DeadLetter, content: str) -> str | None:
+    """Return what is the same for the same row of the same run: a retry meets it again. None where nothing tells."""
+    if letter.position is None:
+        return None
+    parts = (letter.pipeline, letter.stream, letter.run_id, letter.rejected_at.value, letter.position, content)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _stored(row: Row) -> StoredLetter:
+    raw, replayed_at = row["raw"], row["replayed_at"]
+    letter = DeadLetter(
+        pipeline=row["pipeline"],
+        stream=row["stream"],
+        run_id=row["run_id"],
+        rejected_at=RejectedAt(row["stage"]),
+        category=Category(row["category"]),
+        code=row["code"],
+        reasons=tuple(json.loads(row["reasons"])),
+        row=json.loads(row["content"]),
+        raw=None if raw is None else bytes(raw).decode("utf-8", "surrogateescape"),
+        position=row["position"],
+    )
+    return StoredLetter(
+        row["letter_id"], letter, moment(row["recorded_at"]), None if replayed_at is None else moment(replayed_at)
+    )
