@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rapidbyte.net import HostRules, explain_bad_pattern
+from rapidbyte.host_patterns import explain_bad_pattern
+from rapidbyte.net import HostRules
 
 _LABEL = st.sampled_from(["a", "b", "db", "DB", "example"])
 _NAME = st.lists(_LABEL, min_size=1, max_size=3).map(".".join)

@@ -26,6 +26,8 @@ RULES = (
     Rule((*_STREAM, "sync_mode"), ("full_refresh",)),
     Rule((*_STREAM, "cursor_field")),
     Rule((*_STREAM, "tie_breaker_field")),
+    Rule((*_STREAM, "null_cursor"), ("fail",)),
+    Rule((*_STREAM, "cursor_lag"), (0,)),
     Rule((*_STREAM, "partition_key")),
     Rule((*_STREAM, "primary_key")),
     Rule((*_STREAM, "write_mode"), ("append",)),

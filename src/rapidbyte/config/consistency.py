@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rapidbyte.config.document import ResourcesSection
-from rapidbyte.config.problems import quoted
+from rapidbyte.config.permission_rules import permission_findings
 from rapidbyte.config.sizes import parse_size
+from rapidbyte.config.stream_rules import stream_findings
 from rapidbyte.config.tree import Path, Tree
 from rapidbyte.model import StateBackend
 
+_URIS = ("postgres://", "postgresql://")
 
-def report_contradictions(tree: Tree, bad: set[Path]) -> None:
-    """Add a problem for values that are right alone and wrong together; the paths in `bad` are wrong already."""
-    _check_unique_streams(tree)
-    _check_state_is_named(tree)
+
+def report_contradictions(tree: Tree, bad: set[Path]) -> set[Path]:
+    """Add a problem for values that are right alone and wrong together; return their paths.
+
+    The paths in `bad` are wrong already.
+    """
+    findings = [*stream_findings(tree), *permission_findings(tree), *_state_findings(tree)]
     if not any(path[:1] == ("resources",) for path in bad):
-        _check_batch_fits(tree)
+        findings += _memory_findings(tree)
+    for path, message in findings:
+        tree.report(path, message)
+    return {path for path, _ in findings}
 
 
-def _check_unique_streams(tree: Tree) -> None:
-    first: dict[str, int] = {}
-    streams = _get(tree.root, "source", "streams")
-    for index, stream in enumerate(streams if isinstance(streams, list) else ()):
-        name = _get(stream, "name")
-        if not isinstance(name, str):
-            continue
-        if name in first:
-            path = ("source", "streams", index, "name")
-            other = f"source.streams[{first[name]}]"
-            tree.report(path, f"{quoted(name, tree.place(path))} is the name of {other} already; name each stream once")
-        else:
-            first[name] = index
-
-
-def _check_state_is_named(tree: Tree) -> None:
-    state = _get(tree.root, "state")
-    if _get(state, "backend") == StateBackend.POSTGRES.value and _get(state, "connection") is None:
-        tree.report(
-            ("state", "connection"),
+def _state_findings(tree: Tree) -> Iterator[tuple[Path, str]]:
+    backend, connection = (_get(tree.root, "state", key) for key in ("backend", "connection"))
+    path = ("state", "connection")
+    if backend == StateBackend.POSTGRES.value and connection is None:
+        yield (
+            path,
             "is required where state.backend is postgres; write postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
         )
+    if backend in (None, StateBackend.SQLITE.value) and isinstance(connection, str) and connection.startswith(_URIS):
+        yield path, "is the address of a Postgres, but state.backend is sqlite; set backend: postgres"
 
 
-def _check_batch_fits(tree: Tree) -> None:
+def _memory_findings(tree: Tree) -> Iterator[tuple[Path, str]]:
     fields = ResourcesSection.model_fields
     batch, memory = (
         _size(_get(tree.root, "resources", key), fields[key].default) for key in ("max_batch_bytes", "max_memory")
     )
     if batch > memory:
-        tree.report(
+        yield (
             ("resources", "max_batch_bytes"),
             f"{batch} bytes are more than max_memory, {memory} bytes; lower it or raise max_memory",
         )

@@ -113,6 +113,8 @@ class StreamSection(Section):
     sync_mode: SyncMode
     cursor_field: Text | None = None
     tie_breaker_field: Text | None = None
+    null_cursor: Literal["fail", "skip"] = "fail"
+    cursor_lag: Annotated[float, Field(ge=0, le=1e15, strict=True)] = 0.0
     columns: Columns | None = None
     partition_key: Text | None = None
     primary_key: Columns | None = None

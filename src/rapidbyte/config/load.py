@@ -52,7 +52,7 @@ def _checked(tree: Tree, name: str) -> Pipeline:
             document = Document.model_validate(tree.root)
         except ValidationError as error:
             bad = report(error, tree)
-        report_contradictions(tree, bad)
+        bad |= report_contradictions(tree, bad)
         report_unavailable(tree, bad)
     if document is None or tree.problems:
         raise DocumentError(name, tuple(sorted(tree.problems, key=lambda problem: problem.line or 0)))

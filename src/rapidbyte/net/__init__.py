@@ -1,7 +1,7 @@
 """Network access of connectors: what they may reach, how a connection is made, and sockets behind handles."""
 
-from rapidbyte.net.acl import HostRules, explain_bad_pattern
+from rapidbyte.net.acl import HostRules
 from rapidbyte.net.interrupt import Interrupt, InterruptReason
 from rapidbyte.net.sockets import Interest, SocketTable
 
-__all__ = ["HostRules", "Interest", "Interrupt", "InterruptReason", "SocketTable", "explain_bad_pattern"]
+__all__ = ["HostRules", "Interest", "Interrupt", "InterruptReason", "SocketTable"]

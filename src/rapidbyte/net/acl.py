@@ -1,20 +1,16 @@
 """Which hosts a connector may reach: rules of a manifest, narrowed by those of a pipeline.
 
-A pattern is a host name or address, `*.suffix` for all names below a suffix but not the suffix itself, or `*`. Names
-compare without regard to case. The path of a Unix socket, which begins with `/`, is allowed by itself or by `*`.
+Patterns are written as `host_patterns` says. Names compare without regard to case. The path of a Unix socket, which
+begins with `/`, is allowed by itself or by `*`.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from dataclasses import dataclass
 from typing import Self
 
 from rapidbyte.errors import ConfigError, ErrorInfo
-
-_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
-_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.IGNORECASE)
+from rapidbyte.host_patterns import address_of, explain_bad_pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +40,6 @@ class HostRules:
         return bool(name) and all(any(_matches(pattern, name) for pattern in layer) for layer in self.layers)
 
 
-def explain_bad_pattern(pattern: str) -> str | None:
-    """Say why `pattern` cannot be used and what to write, or None when it is good."""
-    if pattern == "*" or (pattern.startswith("/") and len(pattern) > 1):
-        return None
-    name = pattern.removeprefix("*.")
-    if not pattern.strip():
-        return "it is empty"
-    if "*" in name:
-        return "a star stands alone or in front, as in *.example.com"
-    if "/" in pattern:
-        return "write the host only, without a scheme or a path"
-    if name is pattern and _address(pattern) is not None:
-        return None
-    if ":" in name:
-        return "write the host only, without a port"
-    if len(name) > 253 or _NAME.fullmatch(name.removesuffix(".")) is None:
-        return "it is not a host name"
-    return None
-
-
 def _matches(pattern: str, name: str) -> bool:
     if pattern == "*":
         return True
@@ -75,12 +51,5 @@ def _matches(pattern: str, name: str) -> bool:
 def _normal(host: str) -> str:
     if host.startswith("/"):
         return host
-    address = _address(host)
+    address = address_of(host)
     return host.lower().removesuffix(".") if address is None else str(address)
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]") if host.startswith("[") else host)
-    except ValueError:
-        return None

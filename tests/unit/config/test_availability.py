@@ -71,13 +71,29 @@ CASES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+INCREMENTAL_ONLY = (
+    "source.streams[0].null_cursor: 'skip' is not available in this version; use fail",
+    "source.streams[0].cursor_lag: '5' is not available in this version; remove the key",
+)
+
+
 @pytest.mark.parametrize(("change", "problem"), CASES)
 def test_value_that_this_version_cannot_run_is_refused(change: dict[str, Any], problem: str) -> None:
     assert problems_of(minimal(**change)) == [problem]
 
 
+def test_keys_of_incremental_streams_are_refused_with_their_mode() -> None:
+    keys = {"cursor_field": "id", "null_cursor": "skip", "cursor_lag": 5}
+    assert problems_of(minimal(**stream(sync_mode="incremental", **keys))) == [
+        "source.streams[0].sync_mode: 'incremental' is not available in this version; use full_refresh",
+        "source.streams[0].cursor_field: is not available in this version; remove it",
+        *INCREMENTAL_ONLY,
+    ]
+
+
 def test_every_rule_has_a_case() -> None:
-    refused = {problem.split(": ")[0].replace("[0]", ".*") for _, problem in CASES}
+    problems = (*(problem for _, problem in CASES), *INCREMENTAL_ONLY)
+    refused = {problem.split(": ")[0].replace("[0]", ".*") for problem in problems}
     assert refused == {".".join(rule.path) for rule in RULES}
 
 

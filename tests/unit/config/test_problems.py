@@ -50,6 +50,7 @@ def test_every_problem_of_a_document_is_reported_at_once() -> None:
         "14: source.streams[1].name: 'users' is the name of source.streams[0] already; name each stream once",
         "15: source.streams[1].sync_mode: the text of ${PW} is not one of full_refresh, incremental, cdc",
         "16: source.streams[1].columns: names a column twice; keep one",
+        "17: source.streams[2].cursor_field: is required by sync_mode incremental; name a column whose values grow",
         "17: source.streams[2].sync_mode: 'incremental' is not available in this version; use full_refresh",
         "20: destination.config.a: stands twice in one mapping, first on line 20; keep one",
         "21: destination.write_mode: 'replac' is not one of append, replace, upsert; did you mean 'replace'?",
@@ -97,6 +98,10 @@ def test_every_problem_of_a_document_is_reported_at_once() -> None:
             "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
         ),
         ({"state": {"backend": "mysql"}}, "state.backend: 'mysql' is not one of sqlite, postgres"),
+        (
+            {"state": {"connection": "postgresql://ada@db/state"}},
+            "state.connection: is the address of a Postgres, but state.backend is sqlite; set backend: postgres",
+        ),
         ({"state": {"max_dead_letters": 0}}, "state.max_dead_letters: must be at least 1"),
         ({"streams": []}, "streams: is not a known key; it belongs under source"),
         (
