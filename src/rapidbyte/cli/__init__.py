@@ -1,1 +1,1 @@
-"""The command line: `rapidbyte run`, `check`, `discover`, `demo`, `runs`, `dlq`, `state`."""
+"""The command line: `rapidbyte run`, `check`, `discover`, `schema`, `demo`, `runs`, `dlq`, `state`."""

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from rapidbyte import __version__
 
-COMMAND_NAMES = ("run", "check", "discover", "demo", "runs", "dlq", "state")
+COMMAND_NAMES = ("run", "check", "discover", "schema", "demo", "runs", "dlq", "state")
 _EPILOG = """\
 exit codes:
   0  done
@@ -76,6 +76,8 @@ def _parser() -> _Parser:
     commands.add_parser("run", parents=[file, shared], help="move the data of a pipeline")
     commands.add_parser("check", parents=[file, shared], help="verify a pipeline without moving a row")
     commands.add_parser("discover", parents=[file, shared], help="list what a pipeline's source offers")
+    schema = "print the JSON Schema of pipeline documents, for editors"
+    commands.add_parser("schema", parents=[shared], help=schema)
     demo = commands.add_parser("demo", parents=[shared], help="move a real data set through a private Postgres")
     keep = "leave the private Postgres running and show its DSN"
     demo.add_argument("--keep", dest="is_kept", action="store_true", help=keep)

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.functional_validators import AfterValidator
 from pydantic_core import PydanticCustomError
 
@@ -55,13 +65,29 @@ def _unique(names: Sequence[str]) -> Sequence[str]:
     return names
 
 
-Text = Annotated[StrictStr, AfterValidator(_not_blank)]
-Size = Annotated[int, BeforeValidator(_size), Field(ge=0, le=MAX_SIZE_BYTES)]
-MemorySize = Annotated[int, BeforeValidator(_size), Field(ge=1, le=MAX_SIZE_BYTES)]
+_SIZE_TEXT = {"type": "string", "pattern": r"^\s*[0-9]{1,15}\s*([kKmMgG][bB])?\s*$"}
+
+Text = Annotated[StrictStr, AfterValidator(_not_blank), Field(json_schema_extra={"pattern": r"\S"})]
+Size = Annotated[
+    int,
+    BeforeValidator(_size),
+    Field(ge=0, le=MAX_SIZE_BYTES),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, _SIZE_TEXT]}),
+]
+MemorySize = Annotated[
+    int,
+    BeforeValidator(_size),
+    Field(ge=1, le=MAX_SIZE_BYTES),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, _SIZE_TEXT]}),
+]
 AtLeastOne = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
 AtLeastZero = Annotated[StrictInt, Field(ge=0, le=1_000_000_000_000)]
-Parallelism = Annotated[Annotated[int, Field(ge=1, le=1024)] | None, BeforeValidator(_parallelism)]
-Columns = Annotated[list[Text], Field(min_length=1), AfterValidator(_unique)]
+Parallelism = Annotated[
+    Annotated[int, Field(ge=1, le=1024)] | None,
+    BeforeValidator(_parallelism),
+    WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 1024}]}),
+]
+Columns = Annotated[list[Text], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_unique)]
 
 
 class Section(BaseModel):
@@ -153,7 +179,7 @@ class Autotune(Section):
 
 
 class ResourcesSection(Section):
-    parallelism: Parallelism = None
+    parallelism: Annotated[Parallelism, Field(json_schema_extra={"default": "auto"})] = None
     max_memory: MemorySize = 256 * MIB
     max_batch_bytes: MemorySize = 64 * MIB
     max_inflight_batches: AtLeastOne = 16
@@ -162,7 +188,9 @@ class ResourcesSection(Section):
     checkpoint_interval_seconds: AtLeastZero = 0
     max_retries: AtLeastZero = 3
     compression: Compression = Compression.NONE
-    autotune: Annotated[Autotune, BeforeValidator(_autotune)] = Field(default_factory=Autotune.model_construct)
+    autotune: Annotated[Autotune, BeforeValidator(_autotune, json_schema_input_type=StrictBool | Autotune)] = Field(
+        default_factory=Autotune.model_construct
+    )
 
 
 class Document(Section):

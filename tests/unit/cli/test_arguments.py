@@ -22,6 +22,7 @@ def options(command: str, **given: object) -> Options:
         ("run --json -q p.yaml", options("run", file=Path("p.yaml"), is_json=True, is_quiet=True)),
         ("check p.yaml --json", options("check", file=Path("p.yaml"), is_json=True)),
         ("discover p.yaml --quiet", options("discover", file=Path("p.yaml"), is_quiet=True)),
+        ("schema", options("schema")),
         ("demo", options("demo")),
         ("demo --keep", options("demo", is_kept=True)),
         ("runs", options("runs", limit=20)),
@@ -61,7 +62,7 @@ def test_command_line_is_read(arguments: str, expected: Options) -> None:
     [
         ("", "the following arguments are required: COMMAND"),
         ("rnu p.yaml", "'rnu' is not a command; did you mean 'run'?"),
-        ("sync", "'sync' is not a command; the commands are run, check, discover, demo, runs, dlq, state"),
+        ("sync", "'sync' is not a command; the commands are run, check, discover, schema, demo, runs, dlq, state"),
         ("p.yaml", "'p.yaml' is not a command; to move its data: rapidbyte run p.yaml"),
         ("run", "the following arguments are required: FILE"),
         ("run a.yaml b.yaml", "unrecognized arguments: b.yaml"),

@@ -96,7 +96,7 @@ def test_contradiction_in_a_stream_is_told(keys: dict[str, object], problem: str
 
 
 def test_keys_of_the_destination_count_where_a_stream_has_none_of_its_own() -> None:
-    stream = {"sync_mode": "incremental", "cursor_field": "id", "columns": ["id"]}
+    stream: dict[str, Any] = {"sync_mode": "incremental", "cursor_field": "id", "columns": ["id"]}
     assert told("replace", **stream) == [
         f"{_STREAM}.sync_mode: incremental with write_mode replace would leave only the rows that are new since the "
         "last run; use append or upsert, or sync_mode full_refresh"
