@@ -23,10 +23,13 @@ pub enum Status {
     Refused = -16,
     Reset = -17,
     Internal = -18,
+    TlsFailed = -19,
+    Untrusted = -20,
+    BadFile = -21,
 }
 
 impl Status {
-    const ALL: [Status; 19] = [
+    const ALL: [Status; 22] = [
         Status::Ok,
         Status::WouldBlock,
         Status::EndOfStream,
@@ -46,6 +49,9 @@ impl Status {
         Status::Refused,
         Status::Reset,
         Status::Internal,
+        Status::TlsFailed,
+        Status::Untrusted,
+        Status::BadFile,
     ];
 
     /// Read a negative answer; a number this version does not know is the host's fault, hence `Internal`.
@@ -82,7 +88,7 @@ mod tests {
 
     #[test]
     fn an_unknown_number_is_the_hosts_fault() {
-        assert_eq!(Status::of(-19), Status::Internal);
+        assert_eq!(Status::of(-22), Status::Internal);
         assert_eq!(Status::of(i64::MIN + 1), Status::Internal);
     }
 }

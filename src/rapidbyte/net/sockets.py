@@ -8,12 +8,17 @@ from __future__ import annotations
 import secrets
 import select
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 
 from rapidbyte.errors import ErrorInfo, NetworkError
 from rapidbyte.net.interrupt import Interrupt
+from rapidbyte.net.tls_binding import end_point_of
+from rapidbyte.net.tls_options import TlsOptions
+from rapidbyte.net.tls_transport import TlsTransport, secured
+from rapidbyte.net.transport import PlainTransport, Transport
 
 _HANDLE_BITS = 62  # positive in the i64 of the ABI
 
@@ -24,10 +29,6 @@ class Interest(IntFlag):
     NONE = 0
     READABLE = 1
     WRITABLE = 2
-
-
-_READ_EVENTS = select.POLLIN | select.POLLERR | select.POLLHUP | select.POLLNVAL
-_WRITE_EVENTS = select.POLLOUT | select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,14 @@ class SocketTable:
     def __init__(self, interrupt: Interrupt, max_sockets: int = 16) -> None:
         self._interrupt = interrupt
         self._max_sockets = max_sockets
-        self._sockets: dict[int, socket.socket] = {}
+        self._transports: dict[int, Transport] = {}
 
     def __len__(self) -> int:
-        return len(self._sockets)
+        return len(self._transports)
 
     def require_room(self) -> None:
         """Raise NetworkError with code `limit` when no further socket may be added."""
-        if len(self._sockets) >= self._max_sockets:
+        if len(self._transports) >= self._max_sockets:
             raise NetworkError(
                 f"A connector holds at most {self._max_sockets} sockets. Close some first.", ErrorInfo("limit")
             )
@@ -59,88 +60,99 @@ class SocketTable:
     def add(self, connection: socket.socket) -> int:
         """Own a connected, non-blocking socket and return its handle."""
         handle = secrets.randbits(_HANDLE_BITS)
-        while handle in self._sockets:
+        while handle in self._transports:
             handle = secrets.randbits(_HANDLE_BITS)
-        self._sockets[handle] = connection
+        self._transports[handle] = PlainTransport(connection)
         return handle
+
+    def start_tls(self, handle: int, options: TlsOptions, timeout_s: float) -> None:
+        """Shake hands, and move all further bytes of the socket under TLS; a failure closes the socket.
+
+        Sleeps at most `timeout_s`, and until the interrupt fires. Raises what `secured` does, and NetworkError with
+        code `bad_state` for a socket that speaks TLS already.
+        """
+        plain = self._transport(handle)
+        if not isinstance(plain, PlainTransport):
+            raise NetworkError("The socket speaks TLS already.", ErrorInfo("bad_state"))
+        del self._transports[handle]
+        self._transports[handle] = secured(plain.connection, options, timeout_s, self._interrupt)
+
+    def tls_end_point(self, handle: int) -> bytes:
+        """Return the channel binding `tls-server-end-point` (RFC 5929), or nothing where there is none."""
+        transport = self._transport(handle)
+        return end_point_of(transport.peer_certificate()) if isinstance(transport, TlsTransport) else b""
 
     def read(self, handle: int, target: memoryview) -> int | None:
         """Fill `target` as far as bytes are there; 0 is the end of the stream, None that none are there yet.
 
         Raises NetworkError with code `reset` when the peer broke the connection.
         """
-        try:
-            return self._socket(handle).recv_into(target) if target else 0
-        except (BlockingIOError, InterruptedError):
-            return None
-        except OSError as error:
-            raise _reset(error) from error
+        return self._transport(handle).read(target)
 
     def write(self, handle: int, source: memoryview) -> int | None:
-        """Send what the system takes now; None when it takes nothing.
+        """Send what the system takes now; None when it takes nothing, and the same bytes are to be written next.
 
         Raises NetworkError with code `reset` when the peer broke the connection.
         """
-        try:
-            return self._socket(handle).send(source)
-        except (BlockingIOError, InterruptedError):
-            return None
-        except OSError as error:
-            raise _reset(error) from error
+        return self._transport(handle).write(source)
 
     def wait(self, watches: Sequence[Watch], timeout_s: float | None) -> tuple[Interest, ...]:
         """Sleep until a watched socket is ready, the time is over, or the interrupt fires; None waits without limit.
 
         Returns what each is ready for, in the order of `watches`. An error or a hang-up is ready for what was asked.
         """
+        watched = [(self._transport(watch.handle), watch.interest) for watch in watches]
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            ready = _ready(watched, self._happened(watched, deadline))
+            is_over = deadline is not None and time.monotonic() >= deadline
+            if any(ready) or is_over or self._interrupt.reason is not None:
+                return ready
+
+    def _happened(self, watched: Sequence[tuple[Transport, Interest]], deadline: float | None) -> dict[int, int]:
+        """Return the events of the descriptors; does not sleep where something was read ahead."""
         events: dict[int, int] = {}
-        for watch in watches:
-            descriptor = self._socket(watch.handle).fileno()
-            events[descriptor] = events.get(descriptor, 0) | _events_of(watch.interest)
+        is_ready = False
+        for transport, interest in watched:
+            reading, writing = Interest.READABLE in interest, Interest.WRITABLE in interest
+            wanted = transport.events_for(reading=reading, writing=writing)
+            is_ready = is_ready or (reading and transport.is_readable(0))
+            events[transport.fileno()] = events.get(transport.fileno(), 0) | wanted
         poll = select.poll()
         for descriptor, wanted in events.items():
-            poll.register(descriptor, wanted)
+            if wanted:  # poll would tell of a hang-up that nobody asked for, again and again
+                poll.register(descriptor, wanted)
         poll.register(self._interrupt, select.POLLIN)
-        happened = dict(poll.poll(None if timeout_s is None else timeout_s * 1000))
-        return tuple(
-            _interest_of(happened.get(self._socket(watch.handle).fileno(), 0), watch.interest) for watch in watches
-        )
+        if is_ready or deadline is not None:
+            return dict(poll.poll(0 if is_ready else max(0.0, (deadline or 0.0) - time.monotonic()) * 1000))
+        return dict(poll.poll())
 
     def close_one(self, handle: int) -> None:
         """Close a socket; one that is closed already, or never was, is no error."""
-        connection = self._sockets.pop(handle, None)
-        if connection is not None:
-            connection.close()
+        transport = self._transports.pop(handle, None)
+        if transport is not None:
+            transport.close()
 
     def close(self) -> None:
         """Close all sockets. Safe to repeat."""
-        for handle in tuple(self._sockets):
+        for handle in tuple(self._transports):
             self.close_one(handle)
 
-    def _socket(self, handle: int) -> socket.socket:
-        connection = self._sockets.get(handle)
-        if connection is None:
+    def _transport(self, handle: int) -> Transport:
+        transport = self._transports.get(handle)
+        if transport is None:
             raise NetworkError("There is no such socket: it is unknown or closed.", ErrorInfo("bad_handle"))
-        return connection
+        return transport
 
 
-def _events_of(interest: Interest) -> int:
-    return (select.POLLIN if Interest.READABLE in interest else 0) | (
-        select.POLLOUT if Interest.WRITABLE in interest else 0
-    )
-
-
-def _interest_of(events: int, wanted: Interest) -> Interest:
-    ready = Interest.NONE
-    if events & _READ_EVENTS:
-        ready |= Interest.READABLE
-    if events & _WRITE_EVENTS:
-        ready |= Interest.WRITABLE
-    return ready & wanted
-
-
-def _reset(error: OSError) -> NetworkError:
-    return NetworkError(
-        f"The server broke the connection: {error}. See the server's log for the reason.",
-        ErrorInfo("reset", retryable=True),
-    )
+def _ready(watched: Sequence[tuple[Transport, Interest]], happened: dict[int, int]) -> tuple[Interest, ...]:
+    found = []
+    for transport, wanted in watched:
+        events = happened.get(transport.fileno(), 0)
+        ready = Interest.NONE
+        if Interest.READABLE in wanted and transport.is_readable(events):
+            ready |= Interest.READABLE
+        if Interest.WRITABLE in wanted and transport.is_writable(events):
+            ready |= Interest.WRITABLE
+        found.append(ready)
+    return tuple(found)

@@ -41,6 +41,9 @@ class Status(IntEnum):
     REFUSED = -16
     RESET = -17
     INTERNAL = -18
+    TLS_FAILED = -19
+    UNTRUSTED = -20
+    BAD_FILE = -21
 
 
 class Level(IntEnum):

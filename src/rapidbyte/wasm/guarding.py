@@ -30,6 +30,9 @@ _STATUS_BY_CODE: Mapping[str, Status] = {
     "refused": Status.REFUSED,
     "reset": Status.RESET,
     "timed_out": Status.TIMED_OUT,
+    "tls_failed": Status.TLS_FAILED,
+    "tls_untrusted": Status.UNTRUSTED,
+    "tls_files": Status.BAD_FILE,
 }
 _STATUS_BY_REASON: Mapping[InterruptReason, Status] = {
     InterruptReason.CANCELLED: Status.CANCELLED,

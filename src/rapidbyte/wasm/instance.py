@@ -145,6 +145,7 @@ class Instance:
             raise InternalError(f"{self._setup.name} has ended; no further call is possible.", ErrorInfo("closed"))
         if call is Call.OPEN:
             self._is_open = True
+            self._sockets.take_config(request.get("config"))
         self._refusals.host_error = None
         document = self._guarded(lambda: self._exchange(call, json.dumps(request).encode("utf-8")), due)
         try:

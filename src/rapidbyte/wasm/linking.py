@@ -35,6 +35,8 @@ _SIGNATURES: Mapping[str, str] = {  # parameters, then the result; i is i32, I i
     "sock_write": "Iiii",
     "sock_wait": "iiii",
     "sock_close": "Ii",
+    "sock_start_tls": "Iiiii",
+    "sock_tls_end_point": "Iiii",
 }
 _WASI_SIGNATURES: Mapping[str, str] = {"poll_oneoff": "iiiii", "fd_write": "iiiii"}
 

@@ -12,6 +12,7 @@ from rapidbyte.wasm.abi import WAIT_RECORD_BYTES, Status
 from rapidbyte.wasm.activity import Activity
 from rapidbyte.wasm.guarding import Refusals, guarded
 from rapidbyte.wasm.memory import GuestMemory
+from rapidbyte.wasm.tls_request import read_tls_request, texts_of
 
 _RECORD = struct.Struct("<qII")
 _READY_OFFSET = 12
@@ -28,6 +29,11 @@ class SocketImports:
         self.memory: GuestMemory  # set once the instance exists, before any import can be called
         self._connector = connector
         self._activity = activity
+        self._texts_of_config: frozenset[str] = frozenset()
+
+    def take_config(self, config: object) -> None:
+        """Let the connector use the files that its config names."""
+        self._texts_of_config = frozenset(texts_of(config))
 
     @guarded
     def sock_connect(self, host_pointer: int, host_length: int, port: int, timeout_ms: int) -> int:
@@ -75,6 +81,28 @@ class SocketImports:
         for position, interest in enumerate(ready):
             struct.pack_into("<I", records, position * WAIT_RECORD_BYTES + _READY_OFFSET, interest)
         return sum(1 for interest in ready if interest)
+
+    @guarded
+    def sock_start_tls(self, sock: int, pointer: int, length: int, timeout_ms: int) -> int:
+        """Shake hands, and move the socket's bytes under TLS from then on."""
+        options = read_tls_request(self.memory.read(pointer, length), self._texts_of_config)
+        if timeout_ms < 0:
+            raise _invalid(f"A TLS handshake within {timeout_ms} ms cannot be made.")
+        status = self.refusals.interrupted()
+        if status is not None:
+            return status
+        self.sockets.start_tls(sock, options, timeout_ms / 1000)
+        self._activity.beat()
+        return Status.OK
+
+    @guarded
+    def sock_tls_end_point(self, sock: int, pointer: int, capacity: int) -> int:
+        """Give the channel binding of the server's certificate; 0 bytes where there is none."""
+        binding = self.sockets.tls_end_point(sock)
+        if len(binding) > capacity:
+            raise NetworkError(f"A channel binding has {len(binding)} bytes.", ErrorInfo("too_large"))
+        self.memory.view(pointer, len(binding))[:] = binding
+        return len(binding)
 
     @guarded
     def sock_close(self, sock: int) -> int:
