@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from email.message import Message
 from email.parser import BytesParser
@@ -31,6 +32,11 @@ def test_it_holds_the_product_backends_and_nothing_else(wheel: ZipFile) -> None:
     folders = {str(Path(name).parent) for name in wheel.namelist()}
     expected = {"rapidbyte_pants", *(f"rapidbyte_pants/{backend}" for backend in BACKENDS)}
     assert folders - {"rapidbyte_pants-0.1.0.dist-info"} == expected
+
+
+def test_its_readme_tells_of_each_backend(metadata: Message) -> None:
+    rows = re.findall(r"^\| `rapidbyte_pants\.(\w+)` \|", str(metadata.get_payload()), re.MULTILINE)
+    assert sorted(rows) == list(BACKENDS)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -14,9 +14,11 @@ from pants.engine.addresses import Address
 from pants.engine.target import HydratedSources, HydrateSourcesRequest, SourcesField
 from pants.testutil.rule_runner import QueryRule, RuleRunner
 
+from rapidbyte_pants.affected.subsystem import AffectedSubsystem
 from rapidbyte_pants.hygiene.unowned_files import UnownedFiles
 from rapidbyte_pants.hygiene.unused_fixtures import UnusedFixtures
 from rapidbyte_pants.hygiene.written_dependencies import WrittenDependencies
+from rapidbyte_pants.outside_services.subsystem import OutsideServices
 from rapidbyte_pants.pipelines.subsystem import PipelinesSubsystem
 from rapidbyte_pants.ruff.subsystem import Ruff
 from rapidbyte_pants.rust import register
@@ -30,6 +32,7 @@ from rapidbyte_pants.rust.tests.fake_toolchain import write_toolchain
 README = (Path(__file__).resolve().parents[4] / "pants-plugins/README.md").read_text(encoding="utf-8")
 SUBSYSTEMS = (
     *(RustSubsystem, Clippy, Rustfmt, CargoDependencies),
+    *(AffectedSubsystem, OutsideServices),
     *(UnownedFiles, UnusedFixtures, WrittenDependencies, Ruff, PipelinesSubsystem),
 )
 # The lock that Cargo would write.
