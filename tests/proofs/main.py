@@ -1,4 +1,4 @@
-"""Runs the proofs on the checkout around the current folder: `./pants run tests/proofs:proofs -- -k affected`."""
+"""Runs the proofs on the checkout around the current folder: `./pants run tests/proofs/main.py -- -k affected`."""
 
 from __future__ import annotations
 

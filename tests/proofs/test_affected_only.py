@@ -28,13 +28,13 @@ class Edit:
 
 
 EDITS = (
-    Edit("one test", "tests/unit/config/test_sizes.py", "", "\n# edited\n", ("tests/unit/config/test_sizes.py",)),
+    Edit("one test", "tests/unit/config/test_load.py", "", "\n# edited\n", ("tests/unit/config/test_load.py",)),
     Edit("one e2e file", "tests/e2e/test_types.py", "", "\n# edited\n", ("tests/e2e/test_types.py",)),
     Edit("a pipeline", "fixtures/pipelines/projection.yaml", "", "\n# edited\n", ("tests/e2e/test_full_refresh.py",)),
     Edit("a seed", "fixtures/sql/hard_values.sql", "", "\n-- edited\n", ("tests/e2e/test_types.py",)),
     Edit(
         "an engine module",
-        "src/rapidbyte/engine/checkpoint.py",
+        "src/rapidbyte/engine/stage.py",
         "",
         "\n# edited\n",
         ("tests/e2e/*", "tests/boundary/*", "tests/unit/engine/*", "tests/unit/cli/*", "tests/harness/*", "tests/*"),

@@ -11,7 +11,7 @@ import pytest
 
 from proofs.scratch import Checkout, copied_checkout
 
-_SMALL = "tests/unit/config/test_sizes.py"
+_SMALL = "tests/unit/config/test_load.py"
 
 
 def test_works_without_its_daemon(checkout: Checkout) -> None:
@@ -41,13 +41,14 @@ def test_works_from_a_path_with_spaces(tmp_path: Path) -> None:
 def test_works_in_a_worktree(checkout: Checkout, tmp_path: Path) -> None:
     checkout.git("worktree", "add", "--quiet", "-b", "side", str(tmp_path / "side"))
     side = Checkout(tmp_path / "side", checkout.env)
-    (side.folder / "tests/unit/config/test_sizes.py").open("a", encoding="utf-8").write("\n# edited\n")
+    with (side.folder / _SMALL).open("a", encoding="utf-8") as file:
+        file.write("\n# edited\n")
     try:
         changed = side.pants("--changed-since=main", "--changed-dependents=transitive", "list")
     finally:
         side.close()
         checkout.git("worktree", "remove", "--force", str(side.folder))
-    assert (changed.code, changed.stdout) == (0, "tests/unit/config/test_sizes.py\n"), changed.text
+    assert (changed.code, changed.stdout) == (0, f"{_SMALL}\n"), changed.text
 
 
 def test_works_in_a_shallow_clone(checkout: Checkout, tmp_path: Path) -> None:
