@@ -41,6 +41,61 @@ class WriteMode(Enum):
     UPSERT = "upsert"
 
 
+class DataErrorPolicy(Enum):
+    """What happens to a row that cannot be moved."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+    DLQ = "dlq"
+
+
+class NullCursor(Enum):
+    """What becomes of rows whose cursor is NULL."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+class NewColumn(Enum):
+    """What becomes of a column that the source has and the target has not."""
+
+    ADD = "add"
+    IGNORE = "ignore"
+    FAIL = "fail"
+
+
+class RemovedColumn(Enum):
+    """What becomes of a column that the target has and the source has not."""
+
+    IGNORE = "ignore"
+    FAIL = "fail"
+
+
+class TypeChange(Enum):
+    """What becomes of a column whose type differs."""
+
+    COERCE = "coerce"
+    FAIL = "fail"
+    NULL = "null"
+
+
+class NullabilityChange(Enum):
+    """What becomes of a column that may be NULL at the source and not in the target."""
+
+    ALLOW = "allow"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaEvolution:
+    """The policies for what differs between a stream and its target, found before the first row."""
+
+    new_column: NewColumn = NewColumn.ADD
+    removed_column: RemovedColumn = RemovedColumn.IGNORE
+    type_change: TypeChange = TypeChange.FAIL
+    nullability_change: NullabilityChange = NullabilityChange.ALLOW
+
+
 class Compression(Enum):
     """How batches are packed while they wait between two stages."""
 
@@ -78,23 +133,45 @@ class ConnectorSpec:
 
 @dataclass(frozen=True, slots=True)
 class StreamSpec:
-    """One table to move. `columns` None means all of them; `name` is `table` or `schema.table`."""
+    """One table to move. `columns` None means all of them; `name` is `table` or `schema.table`.
+
+    The cursor's fields are for incremental; `cursor_lag` is how far a read stays behind, in seconds before the clock or
+    units below the greatest value. `primary_key` is what an upsert goes by; None leaves it to the source's own.
+    """
 
     name: str
     sync_mode: SyncMode
     write_mode: WriteMode
     columns: tuple[str, ...] | None = None
+    cursor_field: str | None = None
+    tie_breaker_field: str | None = None
+    null_cursor: NullCursor = NullCursor.FAIL
+    cursor_lag: float = 0.0
+    primary_key: tuple[str, ...] | None = None
+    on_data_error: DataErrorPolicy = DataErrorPolicy.FAIL
+    schema_evolution: SchemaEvolution = SchemaEvolution()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointInterval:
+    """After how much a destination makes durable what it has, where a stream can be resumed there; 0 is never."""
+
+    rows: int = 0
+    size_bytes: int = 64 * MIB
+    seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """How much a run may use. `parallelism` None lets the engine choose."""
+    """How much a run may use. `parallelism` None lets the engine choose; a stream is tried 1 + `max_retries` times."""
 
     parallelism: int | None = None
     max_memory_bytes: int = 256 * MIB
     max_batch_bytes: int = 64 * MIB
     max_inflight_batches: int = 16
     compression: Compression = Compression.NONE
+    checkpoint: CheckpointInterval = CheckpointInterval()
+    max_retries: int = 3
 
 
 class StateBackend(Enum):

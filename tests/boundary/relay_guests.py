@@ -31,9 +31,9 @@ def moved(rows: int, *, stream: int = 0) -> Mapping[str, object]:
     return {"ok": {"streams": [{"index": stream, "rows": rows, "bytes": 8 * rows}]}}
 
 
-def failure(code: str, category: str = "data") -> Mapping[str, object]:
+def failure(code: str, category: str = "data", **more: object) -> Mapping[str, object]:
     """Return an error as a guest answers it."""
-    return {"error": {"category": category, "code": code, "message": f"The test says {code}."}}
+    return {"error": {"category": category, "code": code, "message": f"The test says {code}.", **more}}
 
 
 @dataclass
@@ -116,6 +116,7 @@ def destination_guest(
     *,
     before_receiving: str = "",
     prepare_body: str = "(call $ok)",
+    resumed: Mapping[str, object] | None = None,
 ) -> bytes:
     """Return a destination that takes frames to their end, makes a checkpoint and answers.
 
@@ -141,7 +142,12 @@ def destination_guest(
         {commit}
         {answers}"""
     return build(
-        {"rb_check": script.answer({"ok": {"checks": []}}), "rb_prepare": prepare_body, "rb_run": body},
+        {
+            "rb_check": script.answer({"ok": {"checks": []}}),
+            "rb_prepare": prepare_body,
+            "rb_resume": "(call $ok)" if resumed is None else script.answer(resumed),
+            "rb_run": body,
+        },
         fields="\n".join(script.fields),
         manifest=manifest_of("destination"),
     )

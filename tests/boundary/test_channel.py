@@ -13,11 +13,11 @@ from boundary.wat_guests import Host, build
 from rapidbyte.engine.documents import run_request
 from rapidbyte.errors import CancelledRunError, ErrorInfo, FrameError, InternalError, NetworkError
 from rapidbyte.frames import Durable, FrameMetadata, FrameQueue, QueueAbortedError
-from rapidbyte.model import MIB
+from rapidbyte.model import MIB, CheckpointInterval
 from rapidbyte.wasm import Inlet, Outlet
 from rapidbyte.wasm.abi import Status
 
-_REQUEST = run_request(0, batch_rows=1, batch_bytes=8)
+_REQUEST = run_request(0, batch_rows=1, batch_bytes=8, position=None, checkpoint=CheckpointInterval())
 _TIMEOUT_S = 5.0
 _STILL_S = 0.05  # how long a call must stay blocked to count as blocked
 

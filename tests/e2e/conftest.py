@@ -4,6 +4,7 @@ pytest_plugins = [
     "harness.fix_server",
     "harness.fix_schemas",
     "harness.fix_database",
+    "harness.fix_tables",
     "harness.fix_role",
     "harness.fix_pipelines",
     "harness.fix_cli",

@@ -35,6 +35,8 @@ def variables(server: ServerAddress, schemas: SchemaPair) -> Mapping[str, str]:
         "PGUSER": server.user,
         "PGPASSWORD": server.password,
         "PGDATABASE": server.database,
+        "DESTINATION_HOST": server.host,  # where a test may put something in between
+        "DESTINATION_PORT": str(server.port),
         "SOURCE_SCHEMA": schemas.source,
         "DESTINATION_SCHEMA": schemas.destination,
     }

@@ -76,6 +76,8 @@ def drop_database(session: psycopg.Connection, name: str) -> None:
 
 def _drop(session: psycopg.Connection, schema: str) -> None:
     session.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+    if session.execute("SELECT to_regclass('_rapidbyte.receipts') IS NOT NULL").fetchone() == (True,):
+        session.execute("DELETE FROM _rapidbyte.receipts WHERE target_schema = %s", (schema,))
 
 
 def _try_lock(session: psycopg.Connection, owner: int) -> bool:

@@ -37,9 +37,33 @@ pub(crate) enum Encoding {
     Timestamp,
     /// Sent as text; the server casts it.
     CastFromText,
+    /// Sent as NULL, whatever came.
+    Null,
 }
 
 impl Encoding {
+    /// The encoding of an Arrow type by itself, and the type that has the same values; text is that of many types.
+    pub(crate) fn own(data_type: &DataType) -> Option<(Encoding, u32)> {
+        let type_oid = match data_type {
+            DataType::Boolean => oid::BOOL,
+            DataType::Int16 => oid::INT2,
+            DataType::Int32 => oid::INT4,
+            DataType::Int64 => oid::INT8,
+            DataType::Float32 => oid::FLOAT4,
+            DataType::Float64 => oid::FLOAT8,
+            DataType::Decimal128(_, _) => oid::NUMERIC,
+            DataType::Utf8 => oid::TEXT,
+            DataType::Binary => oid::BYTEA,
+            DataType::FixedSizeBinary(UUID_BYTES) => oid::UUID,
+            DataType::Date32 => oid::DATE,
+            DataType::Time64(_) => oid::TIME,
+            DataType::Timestamp(_, None) => oid::TIMESTAMP,
+            DataType::Timestamp(_, Some(_)) => oid::TIMESTAMPTZ,
+            _ => return None,
+        };
+        Some((Encoding::of(data_type, type_oid)?, type_oid))
+    }
+
     /// The encoding of an Arrow type for a column of a Postgres type, where there is one.
     pub(crate) fn of(data_type: &DataType, type_oid: u32) -> Option<Encoding> {
         Some(match (data_type, type_oid) {
@@ -86,6 +110,7 @@ enum ColumnValues<'a> {
     Date(&'a PrimitiveArray<Date32Type>),
     Time(&'a PrimitiveArray<Time64MicrosecondType>),
     Timestamp(&'a PrimitiveArray<TimestampMicrosecondType>),
+    Null,
 }
 
 impl<'a> Rows<'a> {
@@ -129,6 +154,7 @@ impl<'a> ColumnValues<'a> {
             Encoding::Date => ColumnValues::Date(array.as_primitive()),
             Encoding::Time => ColumnValues::Time(array.as_primitive()),
             Encoding::Timestamp => ColumnValues::Timestamp(array.as_primitive()),
+            Encoding::Null => ColumnValues::Null,
         }
     }
 
@@ -165,6 +191,7 @@ impl<'a> ColumnValues<'a> {
                     datetime::timestamp_from_unix(array.value(row)).ok_or_else(|| out_of_range("timestamp"))?;
                 fixed(micros.to_be_bytes(), out);
             }
+            ColumnValues::Null => out.extend(NULL),
         }
         Ok(())
     }
@@ -185,6 +212,7 @@ impl<'a> ColumnValues<'a> {
             ColumnValues::Date(array) => array.is_null(row),
             ColumnValues::Time(array) => array.is_null(row),
             ColumnValues::Timestamp(array) => array.is_null(row),
+            ColumnValues::Null => true,
         }
     }
 }

@@ -1,26 +1,35 @@
 //! The Postgres destination: Arrow batches into tables, by COPY BINARY or by INSERT.
 //!
-//! [`target`] knows what the database has and makes what is missing, [`plan`] fits the columns of a stream to those
-//! of its table, [`encode`] turns Arrow values into binary fields, [`load`] sends them, [`stream`] holds the one
-//! transaction in which a stream becomes visible.
+//! [`prepared`] is a stream and how its rows meet those there, [`target`] knows what the database has and makes what is
+//! missing, [`key`] finds its keys, [`drift`] tells what differs, [`plan`] fits the columns of a stream to those of its table, [`encode`] turns Arrow
+//! values into binary fields, [`load`] sends them, [`landing`] merges them, [`stream`] holds the transactions, and
+//! [`receipt`] says in each of them what it made durable.
 
+mod drift;
 mod encode;
+mod key;
+mod landing;
 mod load;
 mod plan;
+mod prepared;
+mod receipt;
 mod stream;
 mod target;
 
 use pgwire::Session;
 use sdk::batch::BatchReader;
 use sdk::{
-    Category, Check, Connector, Destination, Error, FrameKind, Inbox, Moved, Result, RunRequest, Server, StreamRequest,
+    Category, Check, Connector, Destination, Error, FrameKind, Inbox, Moved, PrepareRequest, Receipt, Result,
+    ResumeRequest, RunRequest, Server, TargetPlan, log,
 };
 use serde::Deserialize;
 use serde_json::Value;
 
+use drift::Change;
 use load::LoadMethod;
-use stream::StreamWriter;
-use target::TargetName;
+use prepared::{Prepared, require_own_tables};
+use receipt::Run;
+use stream::{Assignment, StreamWriter};
 
 #[derive(Debug, Deserialize)]
 struct Config {
@@ -30,12 +39,23 @@ struct Config {
     load_method: LoadMethod,
 }
 
-/// A session that writes, and the tables that were prepared.
+/// A session that writes, the streams that were prepared, and those of them that it has taken over.
 #[derive(Debug)]
 pub struct PostgresDestination {
     session: Session,
     load_method: LoadMethod,
-    targets: Vec<(usize, TargetName)>,
+    run: Run,
+    streams: Vec<Prepared>,
+    resumed: Vec<Resumed>,
+}
+
+/// A stream that this session may write, and what the same run has written of it before.
+#[derive(Clone, Copy, Debug)]
+struct Resumed {
+    index: usize,
+    attempt: u32,
+    rows: u64,
+    bytes: u64,
 }
 
 impl Connector for PostgresDestination {
@@ -46,7 +66,14 @@ impl Connector for PostgresDestination {
             .map_err(|error| Error::new(Category::Config, "config", error.to_string()))?;
         let session = Session::open(config.session)?;
         let server = session.server();
-        Ok((PostgresDestination { session, load_method: config.load_method, targets: Vec::new() }, server))
+        let destination = PostgresDestination {
+            session,
+            load_method: config.load_method,
+            run: Run::default(),
+            streams: Vec::new(),
+            resumed: Vec::new(),
+        };
+        Ok((destination, server))
     }
 
     fn check(&mut self) -> Result<Vec<Check>> {
@@ -60,41 +87,84 @@ impl Connector for PostgresDestination {
 }
 
 impl Destination for PostgresDestination {
-    fn prepare(&mut self, streams: Vec<StreamRequest>) -> Result<()> {
-        self.targets = streams
-            .into_iter()
-            .map(|request| {
-                let source = request.source.as_ref().ok_or_else(|| unprepared(request.index))?;
-                let name = TargetName::of(&self.session.config.schema, &request.name, &source.name);
-                target::verify(&mut self.session.connection, &name, &source.columns)?;
-                Ok((request.index, name))
+    fn prepare(&mut self, request: PrepareRequest) -> Result<Vec<TargetPlan>> {
+        let connection = &mut self.session.connection;
+        receipt::verify(connection)?;
+        self.run = Run { pipeline: request.pipeline, run_id: request.run_id };
+        self.streams = request
+            .streams
+            .iter()
+            .map(|stream| {
+                let source = stream.source.as_ref().ok_or_else(|| unprepared(stream.index))?;
+                Prepared::new(connection, &self.session.config.schema, stream, source)
             })
             .collect::<Result<_>>()?;
-        Ok(())
+        require_own_tables(&self.streams)?;
+        let plan_of = |prepared: &Prepared| TargetPlan {
+            index: prepared.index,
+            changes: prepared.changes.iter().map(Change::describe).collect(),
+        };
+        Ok(self.streams.iter().map(plan_of).collect())
+    }
+
+    fn resume(&mut self, request: ResumeRequest) -> Result<Option<Receipt>> {
+        let connection = &mut self.session.connection;
+        let prepared = find(&self.streams, request.stream)?;
+        receipt::create(connection)?;
+        receipt::lock(connection, &self.run, prepared)?;
+        let found = receipt::read(connection, &self.run, prepared)?;
+        let exists = target::columns(connection, &prepared.name)?.is_some();
+        let receipt = found.filter(|_| exists); // a table that was dropped is filled anew
+        let earlier = receipt.as_ref().filter(|receipt| receipt.run_id == self.run.run_id);
+        self.resumed.retain(|resumed| resumed.index != request.stream);
+        self.resumed.push(Resumed {
+            index: request.stream,
+            attempt: request.attempt,
+            rows: earlier.map_or(0, |receipt| receipt.rows),
+            bytes: earlier.map_or(0, |receipt| receipt.bytes),
+        });
+        log::point("destination.resumed");
+        Ok(receipt)
     }
 
     fn run(&mut self, request: &RunRequest, inbox: &mut Inbox) -> Result<Vec<Moved>> {
         let mut moved = Vec::new();
         while moved.len() < request.streams.len() {
             let Some(first) = inbox.receive()? else {
-                return Err(Error::new(
-                    Category::Frame,
-                    "stream_missing",
-                    "The source ended without all of its streams.",
-                ));
+                let message = "The source ended without all of its streams.";
+                return Err(Error::new(Category::Frame, "stream_missing", message));
             };
             if first.metadata.kind != FrameKind::Schema {
                 return Err(Error::new(Category::Frame, "no_schema", "A stream began without its schema."));
             }
             let index = first.metadata.stream;
-            let name = self.targets.iter().find(|(prepared, _)| *prepared == index).map(|(_, name)| name.clone());
-            let name = name.ok_or_else(|| unprepared(index))?;
+            let resumed = self.resumed.iter().find(|resumed| resumed.index == index);
+            let resumed = resumed.ok_or_else(|| unprepared(index))?;
+            let assignment = Assignment {
+                run: &self.run,
+                prepared: find(&self.streams, index)?,
+                attempt: resumed.attempt,
+                earlier_rows: resumed.rows,
+                earlier_bytes: resumed.bytes,
+                method: self.load_method,
+                interval: request.checkpoint,
+            };
             let reader = BatchReader::new(&first.frame)?;
-            let mut writer = StreamWriter::begin(&mut self.session.connection, name, reader, self.load_method)?;
-            moved.push(writer.write(index, inbox)?);
+            moved.push(StreamWriter::begin(&mut self.session.connection, assignment, reader)?.write(inbox)?);
         }
         Ok(moved)
     }
+
+    fn finish(&mut self) -> Result<()> {
+        log::point("destination.before_finish");
+        receipt::finish(&mut self.session.connection, &self.run, &self.streams)?;
+        log::point("destination.finished");
+        Ok(())
+    }
+}
+
+fn find(streams: &[Prepared], index: usize) -> Result<&Prepared> {
+    streams.iter().find(|prepared| prepared.index == index).ok_or_else(|| unprepared(index))
 }
 
 fn unprepared(index: usize) -> Error {

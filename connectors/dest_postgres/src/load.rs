@@ -1,4 +1,4 @@
-//! How rows reach the server: COPY, or a pipeline of INSERTs.
+//! How rows reach the server: COPY, or a pipeline of INSERTs; into the table itself, or into a stage.
 
 use arrow_array::RecordBatch;
 use pgwire::Connection;
@@ -22,44 +22,54 @@ pub(crate) enum LoadMethod {
     Insert,
 }
 
-/// A load that is under way.
+/// A load that is under way in the present transaction.
 #[derive(Debug)]
 pub(crate) struct Load {
-    plan: Plan,
-    way: Way,
+    courier: Courier,
+    is_staged: bool,
     sent_rows: u64,
 }
 
 #[derive(Debug)]
-enum Way {
+enum Courier {
     Copy(CopyIn),
     Insert { messages: Vec<u8>, pending: usize, inserted: u64, tuple: Vec<u8> },
 }
 
 impl Load {
-    /// Begin inside the transaction of the stream.
-    pub(crate) fn begin(connection: &mut Connection<Socket>, plan: Plan, method: LoadMethod) -> Result<Load> {
-        let way = match method {
+    /// Begin inside the transaction of the rows.
+    pub(crate) fn begin(connection: &mut Connection<Socket>, plan: &Plan, method: LoadMethod) -> Result<Load> {
+        let is_direct = match method {
+            LoadMethod::Copy => plan.is_copied_directly(),
+            LoadMethod::Insert => plan.is_inserted_directly(),
+        };
+        if !is_direct {
+            connection.execute(&plan.create_stage_statement())?;
+        }
+        let courier = match method {
             LoadMethod::Copy => {
-                if !plan.is_direct() {
-                    connection.execute(&plan.create_stage_statement())?;
-                }
                 connection.begin_copy_in(&plan.copy_statement())?;
-                Way::Copy(CopyIn::new(SEND_BYTES + SEND_BYTES / 4))
+                Courier::Copy(CopyIn::new(SEND_BYTES + SEND_BYTES / 4))
             }
             LoadMethod::Insert => {
                 connection.parse(&plan.insert_statement(), &plan.parameter_oids())?;
-                Way::Insert { messages: Vec::with_capacity(SEND_BYTES), pending: 0, inserted: 0, tuple: Vec::new() }
+                Courier::Insert { messages: Vec::with_capacity(SEND_BYTES), pending: 0, inserted: 0, tuple: Vec::new() }
             }
         };
-        Ok(Load { plan, way, sent_rows: 0 })
+        Ok(Load { courier, is_staged: !is_direct, sent_rows: 0 })
     }
 
     /// Send the rows of a batch.
-    pub(crate) fn write(&mut self, connection: &mut Connection<Socket>, batch: &RecordBatch) -> Result<()> {
-        let rows = Rows::new(batch, self.plan.columns.iter().map(|column| column.encoding))?;
-        match &mut self.way {
-            Way::Copy(copy) => {
+    pub(crate) fn write(
+        &mut self,
+        connection: &mut Connection<Socket>,
+        plan: &Plan,
+        batch: &RecordBatch,
+    ) -> Result<()> {
+        let batch = &plan.selected(batch)?;
+        let rows = Rows::new(batch, plan.columns.iter().map(|column| column.encoding))?;
+        match &mut self.courier {
+            Courier::Copy(copy) => {
                 for row in 0..rows.count() {
                     rows.write(row, copy.tuples())?;
                     if copy.size() >= SEND_BYTES {
@@ -68,7 +78,7 @@ impl Load {
                     }
                 }
             }
-            Way::Insert { messages, pending, inserted, tuple } => {
+            Courier::Insert { messages, pending, inserted, tuple } => {
                 for row in 0..rows.count() {
                     tuple.clear();
                     rows.write(row, tuple)?;
@@ -85,30 +95,34 @@ impl Load {
     }
 
     /// Send what is left, and have the server put all rows into the table.
-    pub(crate) fn finish(&mut self, connection: &mut Connection<Socket>) -> Result<()> {
-        let stored = match &mut self.way {
-            Way::Copy(copy) => {
-                let copied = connection.finish_copy_in(copy.finished())?;
-                if !self.plan.is_direct() {
-                    connection.execute(&self.plan.unstage_statement())?;
-                }
-                copied
-            }
-            Way::Insert { messages, pending, inserted, .. } => *inserted + flush(connection, messages, pending)?,
+    pub(crate) fn finish(&mut self, connection: &mut Connection<Socket>, plan: &Plan) -> Result<()> {
+        let stored = match &mut self.courier {
+            Courier::Copy(copy) => connection.finish_copy_in(copy.finished())?,
+            Courier::Insert { messages, pending, inserted, .. } => *inserted + flush(connection, messages, pending)?,
         };
-        if stored != self.sent_rows {
-            let message = format!(
-                "The server stored {stored} rows of {} that were sent; a rule or trigger of the table drops some.",
-                self.sent_rows
-            );
-            return Err(Error::new(Category::Data, "rows_dropped", message));
+        self.require_all(stored)?;
+        if self.is_staged
+            && let Some(landed) = plan.land(connection)?
+        {
+            self.require_all(landed)?;
         }
         Ok(())
     }
 
+    fn require_all(&self, stored: u64) -> Result<()> {
+        if stored == self.sent_rows {
+            return Ok(());
+        }
+        let message = format!(
+            "The server stored {stored} rows of {} that were sent; a rule or trigger of the table drops some.",
+            self.sent_rows
+        );
+        Err(Error::new(Category::Data, "rows_dropped", message))
+    }
+
     /// Take everything back.
     pub(crate) fn abandon(&mut self, connection: &mut Connection<Socket>) -> Result<()> {
-        if matches!(self.way, Way::Copy(_)) && !connection.is_idle() {
+        if matches!(self.courier, Courier::Copy(_)) && !connection.is_idle() {
             connection.fail_copy_in("rapidbyte: the stream was not read to its end")?;
         }
         Ok(())

@@ -1,96 +1,188 @@
-//! One stream in one transaction: all of its rows become visible together, or none do.
+//! One stream in its transactions: rows and the receipt that covers them become visible together, or neither does.
+//!
+//! A stream whose source gives no positions is one transaction. Where it gives some, a transaction ends at the first
+//! position after the interval of checkpoints.
+
+use std::time::Instant;
 
 use pgwire::Connection;
 use sdk::batch::BatchReader;
-use sdk::{Arrival, Category, CommitState, Error, Frame, FrameKind, Inbox, Metadata, Moved, Result, Socket};
+use sdk::{
+    Arrival, Category, CheckpointInterval, CommitState, Error, Frame, FrameKind, Inbox, Metadata, Moved, Result,
+    Socket, WriteMode, log,
+};
+use serde_json::Value;
 
+use crate::landing::Way;
 use crate::load::{Load, LoadMethod};
 use crate::plan::{Plan, source_columns};
-use crate::target::{self, TargetName};
+use crate::prepared::Prepared;
+use crate::receipt::{self, Progress, Run};
+use crate::target;
+
+/// What one `run` writes of a stream, and what the same run has written of it before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Assignment<'a> {
+    pub(crate) run: &'a Run,
+    pub(crate) prepared: &'a Prepared,
+    pub(crate) attempt: u32,
+    pub(crate) earlier_rows: u64,
+    pub(crate) earlier_bytes: u64,
+    pub(crate) method: LoadMethod,
+    pub(crate) interval: CheckpointInterval,
+}
+
+/// Rows and bytes that arrived, in all and since the last commit.
+#[derive(Debug, Default)]
+struct Arrived {
+    rows: u64,
+    bytes: u64,
+    uncommitted_rows: u64,
+    uncommitted_bytes: u64,
+}
 
 /// Writes the frames of one stream.
 #[derive(Debug)]
 pub(crate) struct StreamWriter<'a> {
     connection: &'a mut Connection<Socket>,
-    name: TargetName,
+    assignment: Assignment<'a>,
     reader: BatchReader,
+    plan: Plan,
     load: Load,
-    rows: u64,
-    bytes: u64,
+    arrived: Arrived,
+    began_at: Instant,
 }
 
 impl<'a> StreamWriter<'a> {
     /// Open the transaction, make what is missing, and start to load. A failure leaves no transaction behind.
     pub(crate) fn begin(
         connection: &'a mut Connection<Socket>,
-        name: TargetName,
+        assignment: Assignment<'a>,
         reader: BatchReader,
-        method: LoadMethod,
     ) -> Result<StreamWriter<'a>> {
         connection.execute("BEGIN")?;
-        match begin_load(connection, &name, &reader, method) {
-            Ok(load) => Ok(StreamWriter { connection, name, reader, load, rows: 0, bytes: 0 }),
+        match begin_load(connection, &assignment, &reader) {
+            Ok((plan, load)) => {
+                log::point("destination.begun");
+                let (arrived, began_at) = (Arrived::default(), Instant::now());
+                Ok(StreamWriter { connection, assignment, reader, plan, load, arrived, began_at })
+            }
             Err(error) => {
                 if connection.is_idle() {
                     connection.execute("ROLLBACK")?;
                 }
-                Err(error.detail("table", name.display_name()))
+                Err(error.detail("table", assignment.prepared.name.display_name()))
             }
         }
     }
 
     /// Write frames up to the end of the stream, commit, and say so to the host.
-    pub(crate) fn write(&mut self, index: usize, inbox: &mut Inbox) -> Result<Moved> {
-        let written = self.receive(index, inbox).and_then(|()| self.load.finish(self.connection));
-        if let Err(error) = written {
-            return Err(self.rolled_back(error));
-        }
-        self.commit()?;
-        sdk::checkpoint(index, self.rows, self.bytes)?;
-        Ok(Moved { index, rows: self.rows, bytes: self.bytes })
+    pub(crate) fn write(&mut self, inbox: &mut Inbox) -> Result<Moved> {
+        let position = self.receive(inbox)?;
+        self.commit(position.as_ref(), true)?;
+        Ok(Moved { index: self.index(), rows: self.arrived.rows, bytes: self.arrived.bytes })
     }
 
-    fn receive(&mut self, index: usize, inbox: &mut Inbox) -> Result<()> {
-        while let Some(Arrival { metadata, frame }) = inbox.receive()? {
-            if metadata.stream != index {
-                return Err(Error::new(
-                    Category::Frame,
-                    "interleaved",
-                    "A stream began before the one before it ended.",
-                ));
+    fn index(&self) -> usize {
+        self.assignment.prepared.index
+    }
+
+    fn receive(&mut self, inbox: &mut Inbox) -> Result<Option<Value>> {
+        loop {
+            let arrival = inbox.receive().and_then(|arrival| arrival.ok_or_else(no_end));
+            let Arrival { metadata, frame } = arrival.map_err(|error| self.rolled_back(error))?;
+            if metadata.stream != self.index() {
+                let message = "A stream began before the one before it ended.";
+                return Err(self.rolled_back(Error::new(Category::Frame, "interleaved", message)));
             }
             match metadata.kind {
                 FrameKind::Schema => {
-                    return Err(Error::new(Category::Frame, "second_schema", "A stream has two schemas."));
+                    let error = Error::new(Category::Frame, "second_schema", "A stream has two schemas.");
+                    return Err(self.rolled_back(error));
                 }
-                FrameKind::Batch => self.write_batch(metadata, &frame)?,
-                FrameKind::End => return self.verify_end(metadata),
+                FrameKind::Batch => {
+                    self.write_batch(&metadata, &frame).map_err(|error| self.rolled_back(error))?;
+                    log::point("destination.written");
+                    if metadata.position.is_some() && self.is_due() {
+                        self.commit(metadata.position.as_ref(), false)?;
+                        self.begin_again()?;
+                    }
+                }
+                FrameKind::End => {
+                    self.verify_end(&metadata).map_err(|error| self.rolled_back(error))?;
+                    return Ok(metadata.position);
+                }
             }
         }
-        Err(Error::new(Category::Frame, "no_end", "A stream stopped without its end."))
     }
 
-    fn write_batch(&mut self, metadata: Metadata, frame: &Frame) -> Result<()> {
+    fn write_batch(&mut self, metadata: &Metadata, frame: &Frame) -> Result<()> {
         let batch = self.reader.read(frame, metadata.rows)?;
-        self.load.write(self.connection, &batch)?;
-        self.rows += metadata.rows;
-        self.bytes += metadata.bytes;
+        self.load.write(self.connection, &self.plan, &batch)?;
+        self.arrived.rows += metadata.rows;
+        self.arrived.bytes += metadata.bytes;
+        self.arrived.uncommitted_rows += metadata.rows;
+        self.arrived.uncommitted_bytes += metadata.bytes;
         Ok(())
     }
 
-    fn verify_end(&self, metadata: Metadata) -> Result<()> {
-        if metadata.rows == self.rows {
+    /// Whether the interval of checkpoints is over. What replaces a table does so in one commit.
+    fn is_due(&self) -> bool {
+        let (interval, arrived) = (self.assignment.interval, &self.arrived);
+        let is_over = |done: u64, limit: u64| limit > 0 && done >= limit;
+        self.assignment.prepared.mode != WriteMode::Replace
+            && (is_over(arrived.uncommitted_rows, interval.rows)
+                || is_over(arrived.uncommitted_bytes, interval.bytes)
+                || is_over(self.began_at.elapsed().as_secs(), interval.seconds))
+    }
+
+    fn verify_end(&self, metadata: &Metadata) -> Result<()> {
+        if metadata.rows == self.arrived.rows {
             return Ok(());
         }
-        let message = format!("The stream says it has {} rows, and {} came.", metadata.rows, self.rows);
+        let message = format!("The stream says it has {} rows, and {} came.", metadata.rows, self.arrived.rows);
         Err(Error::new(Category::Frame, "row_count", message))
     }
 
-    fn commit(&mut self) -> Result<()> {
+    /// Make durable what arrived, with the receipt that covers it, and say so to the host.
+    fn commit(&mut self, position: Option<&Value>, is_complete: bool) -> Result<()> {
+        let landed = self.load.finish(self.connection, &self.plan);
+        landed.and_then(|()| self.write_receipt(position, is_complete)).map_err(|error| self.rolled_back(error))?;
+        log::point("destination.before_commit");
+        self.execute_commit()?;
+        log::point("destination.committed");
+        sdk::checkpoint(self.index(), self.arrived.rows, self.arrived.bytes)
+    }
+
+    fn write_receipt(&mut self, position: Option<&Value>, is_complete: bool) -> Result<()> {
+        let Assignment { run, prepared, attempt, earlier_rows, earlier_bytes, .. } = self.assignment;
+        let progress = Progress {
+            attempt,
+            position,
+            rows: earlier_rows + self.arrived.rows,
+            bytes: earlier_bytes + self.arrived.bytes,
+            is_complete,
+        };
+        log::point("destination.before_receipt");
+        receipt::write(self.connection, run, prepared, progress)
+    }
+
+    fn begin_again(&mut self) -> Result<()> {
+        self.arrived.uncommitted_rows = 0;
+        self.arrived.uncommitted_bytes = 0;
+        self.began_at = Instant::now();
+        self.connection.execute("BEGIN")?;
+        let load = Load::begin(self.connection, &self.plan, self.assignment.method);
+        self.load = load.map_err(|error| self.rolled_back(error))?;
+        Ok(())
+    }
+
+    fn execute_commit(&mut self) -> Result<()> {
+        let table = self.assignment.prepared.name.display_name();
         match self.connection.execute("COMMIT") {
             Ok(tag) if tag == "COMMIT" => Ok(()),
             Ok(tag) => {
-                let message = format!("The server answered {tag} to COMMIT of {}.", self.name.display_name());
+                let message = format!("The server answered {tag} to COMMIT of {table}.");
                 Err(Error::new(Category::Internal, "not_committed", message).commit_state(CommitState::BeforeCommit))
             }
             Err(error) => {
@@ -99,7 +191,7 @@ impl<'a> StreamWriter<'a> {
                 } else {
                     CommitState::BeforeCommit
                 };
-                Err(Error::from(error).commit_state(state).detail("table", self.name.display_name()))
+                Err(Error::from(error).commit_state(state).detail("table", table))
             }
         }
     }
@@ -110,20 +202,29 @@ impl<'a> StreamWriter<'a> {
             && self.connection.is_idle()
             && self.connection.execute("ROLLBACK").is_ok();
         if !undone {
-            sdk::log::debug("the connection was lost before ROLLBACK; the server rolls back by itself");
+            log::debug("the connection was lost before ROLLBACK; the server rolls back by itself");
         }
-        error.commit_state(CommitState::BeforeCommit).detail("table", self.name.display_name())
+        error.commit_state(CommitState::BeforeCommit).detail("table", self.assignment.prepared.name.display_name())
     }
 }
 
 fn begin_load(
     connection: &mut Connection<Socket>,
-    name: &TargetName,
+    assignment: &Assignment<'_>,
     reader: &BatchReader,
-    method: LoadMethod,
-) -> Result<Load> {
-    target::create(connection, name, &source_columns(reader.schema())?)?;
-    let existing = target::columns(connection, name)?.unwrap_or_default();
-    let plan = Plan::new(name, reader.schema(), &existing)?;
-    Load::begin(connection, plan, method)
+) -> Result<(Plan, Load)> {
+    let prepared = assignment.prepared;
+    target::create(connection, prepared, &source_columns(reader.schema())?)?;
+    target::evolve(connection, prepared)?;
+    let existing = target::columns(connection, &prepared.name)?.unwrap_or_default();
+    let plan = Plan::new(prepared, reader.schema(), &existing, Way::of(connection, prepared)?)?;
+    if let Some(statement) = plan.clearing_statement() {
+        connection.execute(&statement)?;
+    }
+    let load = Load::begin(connection, &plan, assignment.method)?;
+    Ok((plan, load))
+}
+
+fn no_end() -> Error {
+    Error::new(Category::Frame, "no_end", "A stream stopped without its end.")
 }

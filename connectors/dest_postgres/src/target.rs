@@ -1,7 +1,11 @@
 //! The table a stream is written to: what the database has of it, and how it is made.
 
 use pgwire::{Connection, Row, identifier, literal, qualified};
-use sdk::{Category, Check, CheckStatus, Column, Error, Result, Socket};
+use sdk::{Category, Check, CheckStatus, Column, Error, Result, Socket, WriteMode};
+
+use crate::drift::Change;
+use crate::key;
+use crate::prepared::Prepared;
 
 /// A table by schema and name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +20,31 @@ pub(crate) struct TargetColumn {
     pub(crate) name: String,
     pub(crate) type_name: String,
     pub(crate) type_oid: u32,
+    pub(crate) is_nullable: bool,
+    /// The database computes it, and takes no value for it.
+    pub(crate) is_generated: bool,
+    /// The database has a value for rows that give none.
+    pub(crate) has_default: bool,
+}
+
+impl TargetColumn {
+    /// Whether every row must give a value.
+    pub(crate) fn is_required(&self) -> bool {
+        !self.is_nullable && !self.has_default
+    }
+
+    /// An ordinary column that may be NULL.
+    #[cfg(test)]
+    pub(crate) fn plain(name: &str, type_name: &str, type_oid: u32) -> TargetColumn {
+        TargetColumn {
+            name: name.into(),
+            type_name: type_name.into(),
+            type_oid,
+            is_nullable: true,
+            is_generated: false,
+            has_default: false,
+        }
+    }
 }
 
 impl TargetName {
@@ -41,7 +70,8 @@ impl TargetName {
 
 /// The columns of a table in their order; `None` where there is no table.
 pub(crate) fn columns(connection: &mut Connection<Socket>, name: &TargetName) -> Result<Option<Vec<TargetColumn>>> {
-    let sql = "SELECT c.relkind, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid \
+    let sql = "SELECT c.relkind, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid, a.attnotnull, \
+               a.attgenerated <> '', a.atthasdef OR a.attidentity <> '' \
                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
                WHERE n.nspname = $1 AND c.relname = $2 ORDER BY a.attnum";
@@ -58,51 +88,103 @@ pub(crate) fn columns(connection: &mut Connection<Socket>, name: &TargetName) ->
 }
 
 fn read_column(row: &Row) -> Result<TargetColumn> {
-    Ok(TargetColumn { name: row.text(1)?.to_owned(), type_name: row.text(2)?.to_owned(), type_oid: row.parsed(3)? })
+    Ok(TargetColumn {
+        name: row.text(1)?.to_owned(),
+        type_name: row.text(2)?.to_owned(),
+        type_oid: row.parsed(3)?,
+        is_nullable: !row.is_true(4),
+        is_generated: row.is_true(5),
+        has_default: row.is_true(6),
+    })
 }
 
 /// Compare a stream with what the database has, and the privileges with what writing takes. Writes nothing.
-pub(crate) fn verify(connection: &mut Connection<Socket>, name: &TargetName, source: &[Column]) -> Result<()> {
+pub(crate) fn verify(connection: &mut Connection<Socket>, prepared: &Prepared, source: &[Column]) -> Result<()> {
+    let name = &prepared.name;
     match columns(connection, name)? {
-        Some(existing) => {
-            fit(name, source, &existing)?;
-            demand(connection, name, "pg_catalog.has_table_privilege($1, 'INSERT')", &name.quoted(), "INSERT ON TABLE")
+        Some(_) => {
+            verify_changes(connection, prepared)?;
+            verify_way(connection, prepared, source)?;
+            verify_privileges(connection, prepared)
         }
         None => {
             verify_types(connection, name, source)?;
             if schema_exists(connection, &name.schema)? {
-                let schema = name.schema.clone();
-                demand(connection, name, "pg_catalog.has_schema_privilege($1, 'CREATE')", &schema, "CREATE ON SCHEMA")
+                let privilege = "pg_catalog.has_schema_privilege($1, 'CREATE')";
+                demand(connection, &name.display_name(), privilege, &name.schema, "CREATE ON SCHEMA")
             } else {
-                verify_database_privilege(connection, name)
+                verify_database_privilege(connection, &name.display_name())
             }
         }
     }
 }
 
-/// Check that a table has each column of a stream, with the same type.
-fn fit(name: &TargetName, source: &[Column], existing: &[TargetColumn]) -> Result<()> {
-    for column in source {
-        let found = existing.iter().find(|target| target.name == column.name);
-        let problem = match found {
-            None => format!(
-                "Table {} in the destination has no column {}; add it, or leave it out with `columns`.",
-                name.display_name(),
-                column.name
-            ),
-            Some(target) if target.type_name != column.type_name => format!(
-                "Column {} of table {} is {} at the source and {} in the destination; alter one of them.",
-                column.name,
-                name.display_name(),
-                column.type_name,
-                target.type_name
-            ),
-            Some(_) => continue,
-        };
-        let code = if found.is_none() { "column_missing" } else { "type_mismatch" };
-        return Err(Error::new(Category::Schema, code, problem)
-            .detail("table", name.display_name())
-            .detail("column", &column.name));
+/// Check that an existing table has the key that the mode goes by.
+fn verify_way(connection: &mut Connection<Socket>, prepared: &Prepared, source: &[Column]) -> Result<()> {
+    match prepared.mode {
+        WriteMode::Append => Ok(()),
+        WriteMode::Upsert => key::require_unique(connection, &prepared.name, &prepared.key),
+        WriteMode::Replace => match key::referenced(connection, &prepared.name)? {
+            Some(referenced) => key::require_selected(&prepared.stream, &referenced, source),
+            None => Ok(()),
+        },
+    }
+}
+
+fn verify_privileges(connection: &mut Connection<Socket>, prepared: &Prepared) -> Result<()> {
+    let needed: &[&str] = match prepared.mode {
+        WriteMode::Append => &["INSERT"],
+        WriteMode::Upsert => &["SELECT", "INSERT", "UPDATE"],
+        WriteMode::Replace => &["SELECT", "INSERT", "UPDATE", "DELETE"],
+    };
+    for privilege in needed {
+        let question = format!("pg_catalog.has_table_privilege($1, '{privilege}')");
+        let (name, quoted) = (prepared.name.display_name(), prepared.name.quoted());
+        demand(connection, &name, &question, &quoted, &format!("{privilege} ON TABLE"))?;
+    }
+    Ok(())
+}
+
+/// Check that the database can do what is to be changed.
+fn verify_changes(connection: &mut Connection<Socket>, prepared: &Prepared) -> Result<()> {
+    let name = &prepared.name;
+    for change in &prepared.changes {
+        match change {
+            Change::Add(column) => {
+                verify_types(connection, name, std::slice::from_ref(column))?;
+                let is_owner = "(SELECT pg_catalog.pg_has_role(relowner, 'USAGE') FROM pg_catalog.pg_class \
+                                WHERE oid = $1::pg_catalog.regclass)";
+                demand(connection, &name.display_name(), is_owner, &name.quoted(), "the role that owns")?;
+            }
+            Change::Coerce { column, from, to } => {
+                let query = format!("SELECT NULL::{from}::{to}::{from}");
+                connection.query(&query, &[]).map_err(|error| not_coercible(error.into(), name, column, from, to))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn not_coercible(error: Error, name: &TargetName, column: &str, from: &str, to: &str) -> Error {
+    if error.category != Category::Schema {
+        return error;
+    }
+    let message = format!(
+        "Column {column} of table {} is {from} at the source and {to} in the destination, and the one cannot be cast \
+         to the other and back; alter one of them.",
+        name.display_name()
+    );
+    Error::new(Category::Schema, "type_not_coercible", message).detail("column", column)
+}
+
+/// Add the columns that are new at the source, inside the transaction of the stream.
+pub(crate) fn evolve(connection: &mut Connection<Socket>, prepared: &Prepared) -> Result<()> {
+    for change in &prepared.changes {
+        if let Change::Add(column) = change {
+            let (table, name) = (prepared.name.quoted(), identifier(&column.name));
+            connection.execute(&format!("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} {}", column.type_name))?;
+        }
     }
     Ok(())
 }
@@ -124,9 +206,10 @@ fn verify_types(connection: &mut Connection<Socket>, name: &TargetName, source: 
     Ok(())
 }
 
-fn demand(
+/// Check a privilege on an object, without which `what` cannot be written.
+pub(crate) fn demand(
     connection: &mut Connection<Socket>,
-    name: &TargetName,
+    what: &str,
     privilege: &str,
     object: &str,
     grant: &str,
@@ -135,28 +218,28 @@ fn demand(
     let Some(row) = rows.first().filter(|row| !row.is_true(0)) else {
         return Ok(());
     };
-    let message = format!("User {} may not write {}; GRANT {grant} {object}.", row.text(1)?, name.display_name());
-    Err(Error::new(Category::Permission, "42501", message).detail("table", name.display_name()))
+    let message = format!("User {} may not write {what}; GRANT {grant} {object}.", row.text(1)?);
+    Err(Error::new(Category::Permission, "42501", message).detail("table", what))
 }
 
-fn verify_database_privilege(connection: &mut Connection<Socket>, name: &TargetName) -> Result<()> {
+pub(crate) fn verify_database_privilege(connection: &mut Connection<Socket>, what: &str) -> Result<()> {
     let rows = connection.query("SELECT pg_catalog.current_database()", &[])?;
     let database = rows.first().map(|row| row.text(0)).transpose()?.unwrap_or_default().to_owned();
-    demand(connection, name, "pg_catalog.has_database_privilege($1, 'CREATE')", &database, "CREATE ON DATABASE")
+    demand(connection, what, "pg_catalog.has_database_privilege($1, 'CREATE')", &database, "CREATE ON DATABASE")
 }
 
-fn schema_exists(connection: &mut Connection<Socket>, schema: &str) -> Result<bool> {
+pub(crate) fn schema_exists(connection: &mut Connection<Socket>, schema: &str) -> Result<bool> {
     Ok(!connection.query("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", &[schema])?.is_empty())
 }
 
 /// Tell whether the schema is there or could be made.
 pub(crate) fn check_schema(connection: &mut Connection<Socket>, schema: &str) -> Result<Check> {
-    let name = TargetName { schema: schema.to_owned(), table: "*".to_owned() };
+    let what = format!("{schema}.*");
     let exists = schema_exists(connection, schema)?;
     let verdict = if exists {
-        demand(connection, &name, "pg_catalog.has_schema_privilege($1, 'USAGE')", schema, "USAGE ON SCHEMA")
+        demand(connection, &what, "pg_catalog.has_schema_privilege($1, 'USAGE')", schema, "USAGE ON SCHEMA")
     } else {
-        verify_database_privilege(connection, &name)
+        verify_database_privilege(connection, &what)
     };
     let (status, message) = match verdict {
         Ok(()) if exists => (CheckStatus::Ok, format!("Schema {schema} can be used.")),
@@ -168,23 +251,29 @@ pub(crate) fn check_schema(connection: &mut Connection<Socket>, schema: &str) ->
 }
 
 /// Make schema and table where they are missing, inside the transaction of the stream.
-pub(crate) fn create(connection: &mut Connection<Socket>, name: &TargetName, source: &[Column]) -> Result<()> {
+pub(crate) fn create(connection: &mut Connection<Socket>, prepared: &Prepared, source: &[Column]) -> Result<()> {
+    let name = &prepared.name;
     if columns(connection, name)?.is_some() {
         return Ok(());
     }
     // IF NOT EXISTS does not wait for another session that is making the same thing: it fails. The lock waits.
     if !schema_exists(connection, &name.schema)? {
-        lock(connection, &name.schema)?;
+        lock_creation(connection, &name.schema)?;
         connection.execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", identifier(&name.schema)))?;
     }
-    lock(connection, &name.quoted())?;
-    let columns: Vec<_> =
+    lock_creation(connection, &name.quoted())?;
+    let mut columns: Vec<_> =
         source.iter().map(|column| format!("{} {}", identifier(&column.name), column.type_name)).collect();
+    if !prepared.key.is_empty() {
+        let key: Vec<_> = prepared.key.iter().map(|column| identifier(column)).collect();
+        columns.push(format!("PRIMARY KEY ({})", key.join(", ")));
+    }
     connection.execute(&format!("CREATE TABLE IF NOT EXISTS {} ({})", name.quoted(), columns.join(", ")))?;
     Ok(())
 }
 
-fn lock(connection: &mut Connection<Socket>, object: &str) -> Result<()> {
+/// Wait for other sessions that are making the same thing, up to the end of the transaction.
+pub(crate) fn lock_creation(connection: &mut Connection<Socket>, object: &str) -> Result<()> {
     let key = literal(&format!("rapidbyte:create:{object}"));
     connection.execute(&format!("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended({key}, 0))"))?;
     Ok(())
@@ -192,9 +281,7 @@ fn lock(connection: &mut Connection<Socket>, object: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use sdk::Column;
-
-    use super::{TargetColumn, TargetName, fit};
+    use super::TargetName;
 
     fn name(requested: &str, found: &str) -> String {
         TargetName::of("lake", requested, found).table
@@ -205,16 +292,5 @@ mod tests {
         assert_eq!(name("users", "public.users"), "users");
         assert_eq!(name("sales.users", "sales.users"), "users");
         assert_eq!(name("a.b", "public.a.b"), "a.b");
-    }
-
-    #[test]
-    fn a_missing_column_and_another_type_are_told_apart() {
-        let target = TargetName { schema: "s".into(), table: "t".into() };
-        let source = [Column { name: "id".into(), type_name: "integer".into(), nullable: false }];
-        let code = |existing: &[TargetColumn]| fit(&target, &source, existing).err().map(|error| error.code);
-        let column = |type_name: &str| TargetColumn { name: "id".into(), type_name: type_name.into(), type_oid: 0 };
-        assert_eq!(code(&[]).as_deref(), Some("column_missing"));
-        assert_eq!(code(&[column("bigint")]).as_deref(), Some("type_mismatch"));
-        assert_eq!(code(&[column("integer")]), None);
     }
 }

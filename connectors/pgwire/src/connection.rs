@@ -82,6 +82,12 @@ impl<S: Stream> Connection<S> {
         self.wait_until_idle()
     }
 
+    /// Run a statement; the number of rows it affected.
+    pub fn execute_counted(&mut self, sql: &str) -> Result<u64> {
+        let tag = self.execute(sql)?;
+        affected_rows(&tag)
+    }
+
     /// Ask a question with text parameters.
     pub fn query(&mut self, sql: &str, parameters: &[&str]) -> Result<Vec<Row>> {
         self.send(&query_message(sql, parameters)?)?;

@@ -60,7 +60,7 @@ impl CopyOut {
 }
 
 /// The fields of one tuple, in order; `None` is NULL.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Fields<'a> {
     rest: &'a [u8],
 }
@@ -82,6 +82,12 @@ impl<'a> Fields<'a> {
             .ok_or_else(|| malformed("a field that is cut short"))?;
         self.rest = rest;
         Ok(Some(field))
+    }
+
+    /// The number of bytes after the fields that were taken.
+    #[inline(always)]
+    pub fn remaining(&self) -> usize {
+        self.rest.len()
     }
 
     /// Check that no byte is left after the last field.

@@ -68,6 +68,7 @@ pub enum Level {
     Warn = 2,
     Info = 3,
     Debug = 4,
+    Point = 5,
 }
 
 /// Interest bits of `sock_wait`.

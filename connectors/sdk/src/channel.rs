@@ -1,6 +1,7 @@
 //! The channel between stages: frames with their metadata, and what has become durable.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::abi;
 use crate::abi_numbers::Status;
@@ -17,17 +18,20 @@ pub enum FrameKind {
 }
 
 /// What travels beside a frame. `bytes` counts the payload as it was read at the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metadata {
     pub stream: usize,
     pub kind: FrameKind,
     pub rows: u64,
     pub bytes: u64,
+    /// Where the source can go on once all up to here is durable; for batches and the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Value>,
 }
 
 /// Hand a sealed frame on; blocks while the queue is full.
-pub fn emit(frame: Frame, metadata: Metadata) -> Result<()> {
-    let document = encode(&metadata)?;
+pub fn emit(frame: Frame, metadata: &Metadata) -> Result<()> {
+    let document = encode(metadata)?;
     abi::emit(frame.handle(), &document).map_err(|status| Error::of_status(status, "to pass a batch on"))?;
     frame.forget();
     Ok(())
@@ -72,17 +76,24 @@ impl Inbox {
             Err(Status::EndOfStream) => return Ok(None),
             Err(status) => return Err(Error::of_status(status, "to receive a batch")),
         };
-        let mut text = [0u8; 512];
+        let metadata = serde_json::from_slice(&read_metadata(&frame)?)
+            .map_err(|_| Error::new(Category::Internal, "metadata", "The host passed metadata that cannot be read."))?;
+        Ok(Some(Arrival { metadata, frame }))
+    }
+}
+
+/// The metadata of a frame, which is short unless it holds a long position.
+fn read_metadata(frame: &Frame) -> Result<Vec<u8>> {
+    let mut text = vec![0u8; 512];
+    loop {
         let length = abi::frame_meta(frame.handle(), &mut text)
             .map_err(|status| Error::of_status(status, "to read metadata"))?;
-        let metadata = usize::try_from(length)
-            .ok()
-            .and_then(|length| text.get(..length))
-            .and_then(|json| serde_json::from_slice(json).ok())
-            .ok_or_else(|| {
-                Error::new(Category::Internal, "metadata", "The host passed metadata that cannot be read.")
-            })?;
-        Ok(Some(Arrival { metadata, frame }))
+        let length = usize::try_from(length).unwrap_or(0);
+        let is_whole = length <= text.len();
+        text.resize(length, 0);
+        if is_whole {
+            return Ok(text);
+        }
     }
 }
 
@@ -92,8 +103,11 @@ mod tests {
 
     #[test]
     fn metadata_has_the_documented_shape() {
-        let metadata = Metadata { stream: 2, kind: FrameKind::Batch, rows: 3, bytes: 40 };
-        let json = serde_json::to_string(&metadata).map_err(|e| e.to_string());
-        assert_eq!(json.as_deref(), Ok(r#"{"stream":2,"kind":"batch","rows":3,"bytes":40}"#));
+        let mut metadata = Metadata { stream: 2, kind: FrameKind::Batch, rows: 3, bytes: 40, position: None };
+        let json = |metadata: &Metadata| serde_json::to_string(metadata).map_err(|e| e.to_string());
+        assert_eq!(json(&metadata).as_deref(), Ok(r#"{"stream":2,"kind":"batch","rows":3,"bytes":40}"#));
+        metadata.position = Some(serde_json::json!({"value": "7"}));
+        let with_position = r#"{"stream":2,"kind":"batch","rows":3,"bytes":40,"position":{"value":"7"}}"#;
+        assert_eq!(json(&metadata).as_deref(), Ok(with_position));
     }
 }

@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use crate::channel::Inbox;
 use crate::error::Result;
-use crate::request::{Check, Moved, RunRequest, Server, Stream, StreamRequest};
+use crate::request::{
+    Check, Moved, PrepareRequest, Receipt, ResumeRequest, RunRequest, Server, Stream, StreamRequest, TargetPlan,
+};
 
 /// What every connector has.
 pub trait Connector: Sized {
@@ -35,9 +37,16 @@ pub trait Source: Connector {
 
 /// Receives frames and writes their rows.
 pub trait Destination: Connector {
-    /// Compare the streams with what the target has; write nothing.
-    fn prepare(&mut self, streams: Vec<StreamRequest>) -> Result<()>;
+    /// Compare the streams with what the target has, and tell what will be changed there; write nothing.
+    fn prepare(&mut self, request: PrepareRequest) -> Result<Vec<TargetPlan>>;
 
-    /// Write what arrives, each stream whole or not at all, and checkpoint what is durable.
+    /// Take a prepared stream over: wait until no other session writes it for this pipeline, which holds until `close`,
+    /// and tell what is durable of it.
+    fn resume(&mut self, request: ResumeRequest) -> Result<Option<Receipt>>;
+
+    /// Write what arrives, its position in the same transaction, and checkpoint what is durable.
     fn run(&mut self, request: &RunRequest, inbox: &mut Inbox) -> Result<Vec<Moved>>;
+
+    /// Mark the receipts of all prepared streams: the run is over, and the next one begins anew.
+    fn finish(&mut self) -> Result<()>;
 }

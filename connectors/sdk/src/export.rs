@@ -12,7 +12,7 @@ use crate::channel::Inbox;
 use crate::connector::{Connector, Destination, Source};
 use crate::error::{Category, Error, Result};
 use crate::log;
-use crate::request::{RunRequest, StreamRequest};
+use crate::request::{PrepareRequest, ResumeRequest, RunRequest};
 
 /// A call of the lifecycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,9 @@ pub enum Call {
     Check,
     Discover,
     Prepare,
+    Resume,
     Run,
+    Finish,
     Close,
 }
 
@@ -34,7 +36,9 @@ impl Call {
             Call::Check => "check",
             Call::Discover => "discover",
             Call::Prepare => "prepare",
+            Call::Resume => "resume",
             Call::Run => "run",
+            Call::Finish => "finish",
             Call::Close => "close",
         }
     }
@@ -58,18 +62,15 @@ struct OpenRequest {
     config: Value,
 }
 
-#[derive(Deserialize)]
-struct PrepareRequest {
-    streams: Vec<StreamRequest>,
-}
-
 /// Serve one call of a source.
 pub fn serve_source<T: Source>(instance: &Instance<T>, call: Call, pointer: *mut u8, length: usize) -> i64 {
     serve(instance, call, pointer, length, |source, request| match call {
         Call::Discover => Ok(json!({"streams": source.discover()?})),
         Call::Prepare => Ok(json!({"streams": source.prepare(parse::<PrepareRequest>(request)?.streams)?})),
         Call::Run => Ok(json!({"streams": source.run(&parse::<RunRequest>(request)?)?})),
-        Call::Spec | Call::Open | Call::Check | Call::Close => Err(Error::not_supported(call.name())),
+        Call::Spec | Call::Open | Call::Check | Call::Resume | Call::Finish | Call::Close => {
+            Err(Error::not_supported(call.name()))
+        }
     })
 }
 
@@ -77,12 +78,17 @@ pub fn serve_source<T: Source>(instance: &Instance<T>, call: Call, pointer: *mut
 pub fn serve_destination<T: Destination>(instance: &Instance<T>, call: Call, pointer: *mut u8, length: usize) -> i64 {
     serve(instance, call, pointer, length, |destination, request| match call {
         Call::Prepare => {
-            destination.prepare(parse::<PrepareRequest>(request)?.streams)?;
-            Ok(json!({}))
+            let request = parse::<PrepareRequest>(request)?;
+            Ok(json!({"streams": destination.prepare(request)?}))
         }
+        Call::Resume => Ok(json!({"receipt": destination.resume(parse::<ResumeRequest>(request)?)?})),
         Call::Run => {
             let request = parse::<RunRequest>(request)?;
             Ok(json!({"streams": destination.run(&request, &mut Inbox::default())?}))
+        }
+        Call::Finish => {
+            destination.finish()?;
+            Ok(json!({}))
         }
         Call::Spec | Call::Open | Call::Check | Call::Discover | Call::Close => Err(Error::not_supported(call.name())),
     })
@@ -108,7 +114,9 @@ fn serve<T: Connector>(
             }
             Call::Check => Ok(json!({"checks": opened(connector)?.check()?})),
             Call::Close => close(connector.take()),
-            Call::Discover | Call::Prepare | Call::Run => of_kind(opened(connector)?, &request),
+            Call::Discover | Call::Prepare | Call::Resume | Call::Run | Call::Finish => {
+                of_kind(opened(connector)?, &request)
+            }
         }
     });
     let document = match outcome {
@@ -190,7 +198,9 @@ macro_rules! export_connector {
             $crate::export_connector!(@call $serve, rb_check, Check);
             $crate::export_connector!(@call $serve, rb_discover, Discover);
             $crate::export_connector!(@call $serve, rb_prepare, Prepare);
+            $crate::export_connector!(@call $serve, rb_resume, Resume);
             $crate::export_connector!(@call $serve, rb_run, Run);
+            $crate::export_connector!(@call $serve, rb_finish, Finish);
             $crate::export_connector!(@call $serve, rb_close, Close);
         }
     };

@@ -21,7 +21,11 @@ pub use channel::{Arrival, FrameKind, Inbox, Metadata, checkpoint, emit};
 pub use connector::{Connector, Destination, Source};
 pub use error::{Category, CommitState, Error, Result, Scope};
 pub use frame::Frame;
-pub use request::{Check, CheckStatus, Column, Moved, RunRequest, Server, Stream, StreamRequest};
+pub use request::{
+    Check, CheckStatus, CheckpointInterval, Column, DataErrorPolicy, Moved, NewColumn, NullCursor, NullabilityChange,
+    PrepareRequest, Receipt, RemovedColumn, ResumeRequest, RunRequest, SchemaEvolution, Server, Stream, StreamRequest,
+    SyncMode, TargetPlan, TypeChange, WriteMode,
+};
 pub use socket::Socket;
 
 /// What the export macros expand to; not for use by hand.

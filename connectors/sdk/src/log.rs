@@ -18,3 +18,8 @@ pub fn info(line: &str) {
 pub fn debug(line: &str) {
     abi::log_line(Level::Debug as i32, line);
 }
+
+/// Say that a named point of a run was reached: where a test of crashes may end the process (docs/ABI.md §4).
+pub fn point(name: &str) {
+    abi::log_line(Level::Point as i32, name);
+}

@@ -1,6 +1,7 @@
 //! The documents of the lifecycle calls (docs/ABI.md §3).
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What `open` tells of the other side.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,24 +43,182 @@ pub struct Stream {
     pub estimated_bytes: Option<u64>,
 }
 
+/// How a stream is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncMode {
+    FullRefresh,
+    Incremental,
+    Cdc,
+}
+
+/// How rows meet those that the target has already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteMode {
+    Append,
+    Replace,
+    Upsert,
+}
+
+/// What happens to a row that cannot be moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataErrorPolicy {
+    #[default]
+    Fail,
+    Skip,
+    Dlq,
+}
+
+/// What becomes of a column that the source has and the target has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NewColumn {
+    #[default]
+    Add,
+    Ignore,
+    Fail,
+}
+
+/// What becomes of a column that the target has and the source has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemovedColumn {
+    #[default]
+    Ignore,
+    Fail,
+}
+
+/// What becomes of a column whose type differs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TypeChange {
+    Coerce,
+    #[default]
+    Fail,
+    Null,
+}
+
+/// What becomes of a column that may be NULL at the source and not in the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NullabilityChange {
+    #[default]
+    Allow,
+    Fail,
+}
+
+/// The policies for what differs between a stream and its target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct SchemaEvolution {
+    pub new_column: NewColumn,
+    pub removed_column: RemovedColumn,
+    pub type_change: TypeChange,
+    pub nullability_change: NullabilityChange,
+}
+
+/// What a destination will do to a target before the first row, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TargetPlan {
+    pub index: usize,
+    pub changes: Vec<String>,
+}
+
+/// What becomes of rows whose cursor is NULL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NullCursor {
+    #[default]
+    Fail,
+    Skip,
+}
+
 /// One stream that a run will move.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct StreamRequest {
     pub index: usize,
     pub name: String,
     pub columns: Option<Vec<String>>,
-    pub sync_mode: String,
-    pub write_mode: String,
+    pub sync_mode: SyncMode,
+    pub write_mode: WriteMode,
+    pub cursor_field: Option<String>,
+    pub tie_breaker_field: Option<String>,
+    #[serde(default)]
+    pub null_cursor: NullCursor,
+    /// How far an incremental read stays behind: seconds before the clock, or units below the greatest value.
+    #[serde(default)]
+    pub cursor_lag: f64,
+    /// The key that an upsert goes by; none leaves it to the source's own.
+    pub primary_key: Option<Vec<String>>,
+    #[serde(default)]
+    pub on_data_error: DataErrorPolicy,
+    #[serde(default)]
+    pub schema_evolution: SchemaEvolution,
     /// What the source's `prepare` gave; none for the source itself.
     pub source: Option<Stream>,
 }
 
-/// Which prepared streams to move now, and where a source aims to cut its batches.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// The streams of a run, and whose run it is.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct PrepareRequest {
+    /// The pipeline, which receipts are kept for.
+    #[serde(default)]
+    pub pipeline: String,
+    #[serde(default)]
+    pub run_id: String,
+    pub streams: Vec<StreamRequest>,
+}
+
+/// Which stream is about to be moved, for the how manieth time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct ResumeRequest {
+    pub stream: usize,
+    pub attempt: u32,
+}
+
+/// What a destination has durable of a stream, written in the transaction of its rows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Receipt {
+    pub run_id: String,
+    /// Where the source can go on, in its own words.
+    pub position: Option<Value>,
+    /// What that run has moved so far.
+    pub rows: u64,
+    pub bytes: u64,
+    /// That run moved the stream to its end.
+    pub is_complete: bool,
+    /// That run moved all of its streams to their ends.
+    pub is_finished: bool,
+}
+
+/// When a destination makes durable what it has, where a position allows it; 0 is never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct CheckpointInterval {
+    pub rows: u64,
+    pub bytes: u64,
+    pub seconds: u64,
+}
+
+/// Which prepared streams to move now, where from, and where a source aims to cut its batches.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct RunRequest {
     pub streams: Vec<usize>,
     pub batch_rows: usize,
     pub batch_bytes: usize,
+    /// For each of `streams` the position of its receipt, if any.
+    #[serde(default)]
+    pub positions: Vec<Option<Value>>,
+    #[serde(default)]
+    pub checkpoint: CheckpointInterval,
+}
+
+impl RunRequest {
+    /// The position to go on from in one of the streams.
+    pub fn position_of(&self, stream: usize) -> Option<&Value> {
+        let place = self.streams.iter().position(|index| *index == stream)?;
+        self.positions.get(place)?.as_ref()
+    }
 }
 
 /// What a run moved of one stream.

@@ -51,13 +51,12 @@ impl BatchBuilder {
         self.rows
     }
 
-    /// Append one tuple.
+    /// Append one tuple; fields after those of the columns are left.
     #[inline]
-    pub(crate) fn push(&mut self, mut fields: Fields<'_>) -> Result<()> {
+    pub(crate) fn push(&mut self, fields: &mut Fields<'_>) -> Result<()> {
         for column in &mut self.columns {
             column.push(fields.next_field()?)?;
         }
-        fields.finish()?;
         self.rows += 1;
         Ok(())
     }
@@ -109,6 +108,7 @@ mod tests {
             type_oid,
             type_modifier,
             is_nullable: true,
+            is_deterministic: true,
         };
         let decimal = column("d", oid::NUMERIC, ((20 << 16) | SCALE as i32) + 4);
         Table {
@@ -152,8 +152,8 @@ mod tests {
         let mut copy = CopyOut::new(4);
         assert!(copy.tuple(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0")?.is_none());
         for row in rows {
-            if let Some(fields) = copy.tuple(&tuple(row))? {
-                builder.push(fields)?;
+            if let Some(mut fields) = copy.tuple(&tuple(row))? {
+                builder.push(&mut fields)?;
             }
         }
         builder.finish()
@@ -186,8 +186,8 @@ mod tests {
             let mut builder = BatchBuilder::new(&table());
             let mut copy = CopyOut::new(4);
             prop_assert!(matches!(copy.tuple(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0"), Ok(None)));
-            if let Ok(Some(fields)) = copy.tuple(&bytes) {
-                let _ = builder.push(fields);
+            if let Ok(Some(mut fields)) = copy.tuple(&bytes) {
+                let _ = builder.push(&mut fields);
             }
         }
     }

@@ -64,9 +64,10 @@ fn read_table(connection: &mut Connection<Socket>, row: &Row) -> Result<Table> {
 }
 
 fn columns(connection: &mut Connection<Socket>, table_oid: &str) -> Result<Vec<TableColumn>> {
-    let sql = "SELECT attname, pg_catalog.format_type(atttypid, atttypmod), atttypid, atttypmod, attnotnull \
-               FROM pg_catalog.pg_attribute WHERE attrelid = $1::pg_catalog.oid AND attnum > 0 AND NOT attisdropped \
-               ORDER BY attnum";
+    let sql = "SELECT attname, pg_catalog.format_type(atttypid, atttypmod), atttypid, atttypmod, attnotnull, \
+               c.collisdeterministic IS NOT FALSE \
+               FROM pg_catalog.pg_attribute LEFT JOIN pg_catalog.pg_collation c ON c.oid = attcollation \
+               WHERE attrelid = $1::pg_catalog.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
     let rows = connection.query(sql, &[table_oid])?;
     rows.iter()
         .map(|row| {
@@ -76,6 +77,7 @@ fn columns(connection: &mut Connection<Socket>, table_oid: &str) -> Result<Vec<T
                 type_oid: row.parsed(2)?,
                 type_modifier: row.parsed(3)?,
                 is_nullable: !row.is_true(4),
+                is_deterministic: row.is_true(5),
             })
         })
         .collect()

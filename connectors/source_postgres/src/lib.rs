@@ -1,20 +1,29 @@
 //! The Postgres source: tables and views by COPY BINARY, as Arrow batches.
 //!
-//! [`catalog`] asks what there is, [`form`] decides what is read as what, [`column`] turns binary fields into
-//! Arrow arrays, [`batch`] cuts batches out of
-//! tuples, [`full_refresh`] drives a copy. One repeatable-read transaction spans all streams of an instance.
+//! [`catalog`] asks what there is, [`form`] decides what is read as what, [`column`] turns binary fields into Arrow
+//! arrays, [`batch`] collects tuples, [`emitter`] cuts batches, [`full_refresh`] and [`incremental`] drive a copy;
+//! [`cursor`] is what the latter goes by, and [`position`] how far it came. One repeatable-read transaction spans all
+//! streams of an instance.
 
 mod batch;
 mod catalog;
 mod column;
+mod cursor;
+mod emitter;
 mod form;
 mod full_refresh;
+mod incremental;
+mod position;
 mod table;
 
-use sdk::{Check, CheckStatus, Connector, Moved, Result, RunRequest, Server, Source, Stream, StreamRequest};
+use sdk::{
+    Check, CheckStatus, Connector, Moved, Result, RunRequest, Server, Source, Stream, StreamRequest, SyncMode, log,
+};
 use serde_json::Value;
 
 use pgwire::Session;
+
+use cursor::Cursor;
 use table::Table;
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
@@ -23,7 +32,15 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 #[derive(Debug)]
 pub struct PostgresSource {
     session: Session,
-    tables: Vec<(usize, Table)>,
+    streams: Vec<Prepared>,
+}
+
+/// A stream that was prepared: its table, and the cursor of an incremental one.
+#[derive(Debug)]
+struct Prepared {
+    index: usize,
+    table: Table,
+    cursor: Option<Cursor>,
 }
 
 impl Connector for PostgresSource {
@@ -32,7 +49,7 @@ impl Connector for PostgresSource {
     fn open(config: Value) -> Result<(PostgresSource, Server)> {
         let session = Session::open(config_of(config)?)?;
         let server = session.server();
-        Ok((PostgresSource { session, tables: Vec::new() }, server))
+        Ok((PostgresSource { session, streams: Vec::new() }, server))
     }
 
     fn check(&mut self) -> Result<Vec<Check>> {
@@ -55,22 +72,31 @@ impl Source for PostgresSource {
     fn prepare(&mut self, streams: Vec<StreamRequest>) -> Result<Vec<Stream>> {
         self.session.connection.execute(BEGIN).map_err(sdk::Error::from)?;
         let schema = self.session.config.schema.clone();
-        self.tables = streams
+        self.streams = streams
             .into_iter()
             .map(|request| {
                 let table = catalog::table(&mut self.session.connection, &schema, &request.name)?;
-                Ok((request.index, table.project(request.columns.as_deref())?))
+                let table = table.project(request.columns.as_deref())?;
+                let is_incremental = request.sync_mode == SyncMode::Incremental;
+                let cursor = is_incremental.then(|| Cursor::new(&request, &table)).transpose()?;
+                Ok(Prepared { index: request.index, table, cursor })
             })
             .collect::<Result<_>>()?;
-        Ok(self.tables.iter().map(|(_, table)| table.clone().into_stream()).collect())
+        log::point("source.prepared");
+        Ok(self.streams.iter().map(|prepared| prepared.table.clone().into_stream()).collect())
     }
 
     fn run(&mut self, request: &RunRequest) -> Result<Vec<Moved>> {
+        let connection = &mut self.session.connection;
         let mut moved = Vec::new();
         for &index in &request.streams {
-            let table = self.tables.iter().find(|(prepared, _)| *prepared == index).map(|(_, table)| table);
-            let table = table.ok_or_else(|| unprepared(index))?;
-            moved.push(full_refresh::read(&mut self.session.connection, index, table, request)?);
+            let prepared = self.streams.iter().find(|prepared| prepared.index == index);
+            let Prepared { table, cursor, .. } = prepared.ok_or_else(|| unprepared(index))?;
+            let read = match cursor {
+                None => full_refresh::read(connection, index, table, request),
+                Some(cursor) => incremental::read(connection, index, (table, cursor), request),
+            };
+            moved.push(read.map_err(|error| error.detail("stream", table.display_name()))?);
         }
         Ok(moved)
     }

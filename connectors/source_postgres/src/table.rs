@@ -3,6 +3,8 @@
 use pgwire::{identifier, qualified};
 use sdk::{Category, Column, Error, Result, Stream};
 
+use crate::form::Form;
+
 /// A column with what it takes to decode it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TableColumn {
@@ -11,6 +13,8 @@ pub(crate) struct TableColumn {
     pub(crate) type_oid: u32,
     pub(crate) type_modifier: i32,
     pub(crate) is_nullable: bool,
+    /// Values that compare as equal are equal byte for byte.
+    pub(crate) is_deterministic: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +57,10 @@ impl Table {
         Ok(self)
     }
 
-    /// COPY of the columns; those without a binary form of their own here are read as text.
-    pub(crate) fn copy_statement(&self, is_text: impl Fn(&TableColumn) -> bool) -> String {
+    /// COPY of the columns, of what `also` adds to them, and of the rows that `tail` leaves. Columns without a binary
+    /// form of their own here are read as text.
+    pub(crate) fn copy_statement(&self, also: &str, tail: &str) -> String {
+        let is_text = |column: &TableColumn| Form::of(column.type_oid, column.type_modifier) == Form::CastToText;
         let columns: Vec<_> = self
             .columns
             .iter()
@@ -64,7 +70,7 @@ impl Table {
             })
             .collect();
         format!(
-            "COPY (SELECT {} FROM {}) TO STDOUT (FORMAT binary)",
+            "COPY (SELECT {}{also} FROM {}{tail}) TO STDOUT (FORMAT binary)",
             columns.join(", "),
             qualified(&self.schema, &self.name)
         )
@@ -87,15 +93,18 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use pgwire::oid;
+
     use super::{Table, TableColumn};
 
-    fn column(name: &str, type_name: &str) -> TableColumn {
+    fn column(name: &str, type_name: &str, type_oid: u32) -> TableColumn {
         TableColumn {
             name: name.into(),
             type_name: type_name.into(),
-            type_oid: 0,
+            type_oid,
             type_modifier: -1,
             is_nullable: true,
+            is_deterministic: true,
         }
     }
 
@@ -103,7 +112,11 @@ mod tests {
         Table {
             schema: "public".into(),
             name: "Or\"ders".into(),
-            columns: vec![column("id", "integer"), column("span", "interval"), column("note", "text")],
+            columns: vec![
+                column("id", "integer", oid::INT4),
+                column("span", "interval", 1186),
+                column("note", "text", oid::TEXT),
+            ],
             primary_key: vec!["id".into()],
             estimated_rows: None,
             estimated_bytes: None,
@@ -112,10 +125,13 @@ mod tests {
 
     #[test]
     fn the_statement_quotes_names_and_casts_text_forms() {
-        let statement = table().copy_statement(|column| column.type_name == "interval");
         assert_eq!(
-            statement,
+            table().copy_statement("", ""),
             r#"COPY (SELECT "id", "span"::pg_catalog.text, "note" FROM "public"."Or""ders") TO STDOUT (FORMAT binary)"#
+        );
+        assert_eq!(
+            table().copy_statement(", 1", " LIMIT 2"),
+            r#"COPY (SELECT "id", "span"::pg_catalog.text, "note", 1 FROM "public"."Or""ders" LIMIT 2) TO STDOUT (FORMAT binary)"#
         );
     }
 

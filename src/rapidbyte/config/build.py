@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from rapidbyte.config.document import Connector, Document, LimitsSection, PermissionsSection, ResourcesSection
+from rapidbyte.config.document import SchemaEvolution as SchemaEvolutionSection
 from rapidbyte.config.document import State as StateSection
-from rapidbyte.model import ConnectorSpec, Limits, Permissions, Pipeline, Resources, StateSpec, StreamSpec
+from rapidbyte.model import (
+    CheckpointInterval,
+    ConnectorSpec,
+    DataErrorPolicy,
+    Limits,
+    NewColumn,
+    NullabilityChange,
+    NullCursor,
+    Permissions,
+    Pipeline,
+    RemovedColumn,
+    Resources,
+    SchemaEvolution,
+    StateSpec,
+    StreamSpec,
+    TypeChange,
+)
 
 
 def build(document: Document) -> Pipeline:
@@ -18,12 +35,28 @@ def build(document: Document) -> Pipeline:
                 name=stream.name,
                 sync_mode=stream.sync_mode,
                 write_mode=stream.write_mode or document.destination.write_mode,
-                columns=None if stream.columns is None else tuple(stream.columns),
+                columns=_tuple(stream.columns),
+                cursor_field=stream.cursor_field,
+                tie_breaker_field=stream.tie_breaker_field,
+                null_cursor=NullCursor(stream.null_cursor),
+                cursor_lag=stream.cursor_lag,
+                primary_key=_tuple(stream.primary_key or document.destination.primary_key),
+                on_data_error=DataErrorPolicy(document.destination.on_data_error),
+                schema_evolution=_schema_evolution(document.destination.schema_evolution),
             )
             for stream in document.source.streams
         ),
         resources=_resources(document.resources),
         state=_state(document.state),
+    )
+
+
+def _schema_evolution(section: SchemaEvolutionSection) -> SchemaEvolution:
+    return SchemaEvolution(
+        new_column=NewColumn(section.new_column),
+        removed_column=RemovedColumn(section.removed_column),
+        type_change=TypeChange(section.type_change),
+        nullability_change=NullabilityChange(section.nullability_change),
     )
 
 
@@ -55,6 +88,10 @@ def _resources(section: ResourcesSection) -> Resources:
         max_batch_bytes=section.max_batch_bytes,
         max_inflight_batches=section.max_inflight_batches,
         compression=section.compression,
+        checkpoint=CheckpointInterval(
+            section.checkpoint_interval_rows, section.checkpoint_interval_bytes, section.checkpoint_interval_seconds
+        ),
+        max_retries=section.max_retries,
     )
 
 

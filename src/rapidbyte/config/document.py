@@ -157,6 +157,14 @@ class SchemaEvolution(Section):
     type_change: Literal["coerce", "fail", "null"] = "fail"
     nullability_change: Literal["allow", "fail"] = "allow"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_bare_null(cls, values: Any) -> Any:
+        """Tell the policy from a key that was left empty: without quotes, YAML reads both as nothing."""
+        if isinstance(values, dict) and "type_change" in values and values["type_change"] is None:
+            raise PydanticCustomError(OWN_ERROR, 'type_change is empty; write "null", in quotes, or coerce or fail')
+        return values
+
 
 class Destination(Connector):
     write_mode: WriteMode

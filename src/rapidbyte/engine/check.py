@@ -7,13 +7,15 @@ from pathlib import Path
 
 from rapidbyte.engine.cancellation import Cancellation
 from rapidbyte.engine.crew import Crew
-from rapidbyte.engine.documents import prepare_request, read_findings, read_streams
+from rapidbyte.engine.documents import prepare_request, read_findings, read_streams, read_target_plans
 from rapidbyte.engine.events import LogLine
 from rapidbyte.engine.plan import Plan, make_plan
 from rapidbyte.engine.run import load_pipeline
 from rapidbyte.engine.stage import Stage
 from rapidbyte.model import Check, CheckReport, CheckStatus, Pipeline, Stream, StreamSpec
 from rapidbyte.wasm import ArtifactCache, Call
+
+_NO_RUN = ""
 
 
 def check_pipeline(
@@ -42,10 +44,23 @@ def _checks(plan: Plan, crew: Crew) -> list[Check]:
         checks.append(Check(subject, "connection", CheckStatus.OK, f"{stage.name} is connected"))
         checks += _findings(subject, stage, crew)
     streams = crew.result(
-        source.call(Call.PREPARE, prepare_request(plan.streams, None), lambda answer: read_streams(answer, source.name))
+        source.call(
+            Call.PREPARE,
+            prepare_request(plan.pipeline, _NO_RUN, plan.streams, None),
+            lambda answer: read_streams(answer, source.name),
+        )
     )
-    crew.result(destination.call(Call.PREPARE, prepare_request(plan.streams, streams), lambda _: None))
-    return checks + [_readable(spec, stream) for spec, stream in zip(plan.streams, streams, strict=True)]
+    plans = crew.result(
+        destination.call(
+            Call.PREPARE,
+            prepare_request(plan.pipeline, _NO_RUN, plan.streams, streams),
+            lambda answer: read_target_plans(answer, destination.name),
+        )
+    )
+    for index, (spec, stream) in enumerate(zip(plan.streams, streams, strict=True)):
+        checks.append(_readable(spec, stream))
+        checks += [Check(spec.name, "schema", CheckStatus.WARN, change) for change in plans.get(index, ())]
+    return checks
 
 
 def _findings(subject: str, stage: Stage, crew: Crew) -> list[Check]:

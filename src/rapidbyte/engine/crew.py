@@ -1,13 +1,16 @@
 """The stages of one command: hired, waited for, and all ended on every way out.
 
 The caller's thread waits here, wakes a few times a second to pass events on and to see whether it is cancelled, and
-does nothing else. The first failure of any stage stops the others and is the one that is raised.
+does nothing else. The first failure of a stage stops the others and is the one that is raised, unless somebody else
+listens for the failures of that stage.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import replace
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -41,11 +44,17 @@ class Crew:
         self._stages: list[Stage] = []
         self._surroundings = Surroundings(self.pool, self._watchdog, self._note_line, self._failures.append)
 
-    def hire(self, plan: GuestPlan) -> Stage:
-        """Make a stage that this crew will end."""
-        stage = Stage(plan, self._surroundings)
+    def hire(self, plan: GuestPlan, failures: list[BaseException] | None = None) -> Stage:
+        """Make a stage that this crew will end. It notes its failures in `failures`, or else they are the crew's."""
+        around = self._surroundings
+        stage = Stage(plan, around if failures is None else replace(around, on_failure=failures.append))
         self._stages.append(stage)
         return stage
+
+    def dismiss(self, stages: Collection[Stage]) -> None:
+        """Stop some stages, and close them, now."""
+        _end(stages, is_stopping=True)
+        self._stages = [stage for stage in self._stages if stage not in stages]
 
     def result(self, future: Future[_Result]) -> _Result:
         """Wait for one future. Raises what `wait_any` does."""
@@ -56,22 +65,24 @@ class Crew:
     def wait_any(self, futures: Collection[Future[Any]]) -> Collection[Future[Any]]:
         """Wait until some futures are done, or a moment has passed, and return those that are.
 
-        Raises the failure of any stage, also of one that is not waited for, and CancelledRunError.
+        Raises the crew's first failure, also of a stage that is not waited for, and CancelledRunError.
         """
-        done, _ = wait(futures, timeout=_TICK_S, return_when=FIRST_COMPLETED)
+        if futures:
+            done, _ = wait(futures, timeout=_TICK_S, return_when=FIRST_COMPLETED)
+        else:
+            done = set()
+            time.sleep(_TICK_S)
         self._pass_lines_on()
         if self._failures:
             self.stop()
-            raise self._first_failure()
+            raise first_failure(self._failures)
         if self._cancellation.is_cancelled:
             raise CancelledRunError("The run was cancelled. Streams that had not finished are unchanged at the target.")
         return done
 
     def stop(self) -> None:
         """Interrupt every stage and wait until each has returned, or was ended."""
-        for stage in self._stages:
-            stage.interrupt()
-        wait([stage.drained() for stage in self._stages])
+        _stop(self._stages)
 
     def __enter__(self) -> Self:
         return self
@@ -79,11 +90,7 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            self.stop()
-        wait([stage.begin_close() for stage in self._stages])
-        for stage in self._stages:
-            stage.end()
+        _end(self._stages, is_stopping=error is not None)
         self._watchdog.close()
         self.pool.close()
         if error is None or isinstance(error, RapidbyteError):  # and not one that the listener itself raised
@@ -97,12 +104,27 @@ class Crew:
         for _ in range(self._log_lines.qsize()):  # those of now: a connector may write faster than they are passed on
             self._on_log(self._log_lines.get())
 
-    def _first_failure(self) -> BaseException:
-        """Return the failure that the others follow from: whoever only gave up because of its peer is not it."""
-        causes = [error for error in self._failures if not isinstance(error, QueueAbortedError)]
-        first = causes[0] if causes else self._failures[0]
-        if isinstance(first, RapidbyteError) or not isinstance(first, Exception):
-            return first
-        failure = InternalError(f"The engine failed: {type(first).__name__}: {first}", ErrorInfo("engine"))
-        failure.__cause__ = first
-        return failure
+
+def first_failure(failures: Sequence[BaseException]) -> BaseException:
+    """Return the failure that the others follow from: whoever only gave up because of its peer is not it."""
+    causes = [error for error in failures if not isinstance(error, QueueAbortedError)]
+    first = causes[0] if causes else failures[0]
+    if isinstance(first, RapidbyteError) or not isinstance(first, Exception):
+        return first
+    failure = InternalError(f"The engine failed: {type(first).__name__}: {first}", ErrorInfo("engine"))
+    failure.__cause__ = first
+    return failure
+
+
+def _stop(stages: Collection[Stage]) -> None:
+    for stage in stages:
+        stage.interrupt()
+    wait([stage.drained() for stage in stages])
+
+
+def _end(stages: Collection[Stage], *, is_stopping: bool) -> None:
+    if is_stopping:
+        _stop(stages)
+    wait([stage.begin_close() for stage in stages])
+    for stage in stages:
+        stage.end()

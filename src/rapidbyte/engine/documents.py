@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from rapidbyte.engine.resumption import Receipt
 from rapidbyte.errors import ErrorInfo, InternalError
-from rapidbyte.model import CheckStatus, Column, Stream, StreamSpec
+from rapidbyte.model import CheckpointInterval, CheckStatus, Column, JsonObject, Stream, StreamSpec
 
 
 class _Column(BaseModel):
@@ -46,6 +47,30 @@ class _MovedStreams(BaseModel):
     streams: list[_Moved]
 
 
+class _Receipt(BaseModel):
+    model_config = ConfigDict(strict=True)
+    run_id: str
+    position: dict[str, Any] | None
+    rows: int = Field(ge=0)
+    bytes: int = Field(ge=0)
+    is_complete: bool
+    is_finished: bool
+
+
+class _Resumed(BaseModel):
+    receipt: _Receipt | None = None
+
+
+class _TargetPlan(BaseModel):
+    model_config = ConfigDict(strict=True)
+    index: int
+    changes: list[str]
+
+
+class _TargetPlans(BaseModel):
+    streams: list[_TargetPlan] = []
+
+
 class _Finding(BaseModel):
     name: str
     status: CheckStatus
@@ -59,6 +84,8 @@ class _Findings(BaseModel):
 _STREAMS = TypeAdapter(_Streams)
 _MOVED = TypeAdapter(_MovedStreams)
 _FINDINGS = TypeAdapter(_Findings)
+_RESUMED = TypeAdapter(_Resumed)
+_TARGET_PLANS = TypeAdapter(_TargetPlans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,26 +97,63 @@ class Finding:
     message: str
 
 
-def prepare_request(specs: tuple[StreamSpec, ...], sources: tuple[Stream, ...] | None) -> Mapping[str, object]:
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What `rb_resume` gave: a destination may keep receipts, and may have one."""
+
+    has_receipts: bool
+    receipt: Receipt | None
+
+
+def prepare_request(
+    pipeline: str, run_id: str, specs: tuple[StreamSpec, ...], sources: tuple[Stream, ...] | None
+) -> Mapping[str, object]:
     """Ask for streams; `sources` is what the source said of them, None for the source itself."""
     return {
+        "pipeline": pipeline,
+        "run_id": run_id,
         "streams": [
             {
                 "index": index,
                 "name": spec.name,
-                "columns": None if spec.columns is None else list(spec.columns),
+                "columns": _list(spec.columns),
                 "sync_mode": spec.sync_mode.value,
                 "write_mode": spec.write_mode.value,
+                "cursor_field": spec.cursor_field,
+                "tie_breaker_field": spec.tie_breaker_field,
+                "null_cursor": spec.null_cursor.value,
+                "cursor_lag": spec.cursor_lag,
+                "primary_key": _list(spec.primary_key),
+                "on_data_error": spec.on_data_error.value,
+                "schema_evolution": {
+                    "new_column": spec.schema_evolution.new_column.value,
+                    "removed_column": spec.schema_evolution.removed_column.value,
+                    "type_change": spec.schema_evolution.type_change.value,
+                    "nullability_change": spec.schema_evolution.nullability_change.value,
+                },
                 "source": None if sources is None else _document_of(sources[index]),
             }
             for index, spec in enumerate(specs)
-        ]
+        ],
     }
 
 
-def run_request(stream: int, batch_rows: int, batch_bytes: int) -> Mapping[str, object]:
-    """Ask to move one stream."""
-    return {"streams": [stream], "batch_rows": batch_rows, "batch_bytes": batch_bytes}
+def resume_request(stream: int, attempt: int) -> Mapping[str, object]:
+    """Ask to take over one stream."""
+    return {"stream": stream, "attempt": attempt}
+
+
+def run_request(
+    stream: int, batch_rows: int, batch_bytes: int, position: JsonObject | None, checkpoint: CheckpointInterval
+) -> Mapping[str, object]:
+    """Ask to move one stream from `position` on."""
+    return {
+        "streams": [stream],
+        "batch_rows": batch_rows,
+        "batch_bytes": batch_bytes,
+        "positions": [position],
+        "checkpoint": {"rows": checkpoint.rows, "bytes": checkpoint.size_bytes, "seconds": checkpoint.seconds},
+    }
 
 
 def read_streams(value: object, connector: str) -> tuple[Stream, ...]:
@@ -104,6 +168,27 @@ def read_streams(value: object, connector: str) -> tuple[Stream, ...]:
         )
         for stream in _read(_STREAMS, value, connector).streams
     )
+
+
+def read_target_plans(value: object, connector: str) -> Mapping[int, tuple[str, ...]]:
+    """Read what a destination's `rb_prepare` gave: by stream, what it will change in the target, for people."""
+    return {plan.index: tuple(plan.changes) for plan in _read(_TARGET_PLANS, value, connector).streams}
+
+
+def read_resumed(value: object, connector: str) -> Resumed:
+    """Read what `rb_resume` gave; a destination that keeps no receipts does not even say that there is none."""
+    found = _read(_RESUMED, value, connector)
+    receipt = None
+    if found.receipt is not None:
+        receipt = Receipt(
+            run_id=found.receipt.run_id,
+            position=found.receipt.position,
+            rows=found.receipt.rows,
+            size_bytes=found.receipt.bytes,
+            is_complete=found.receipt.is_complete,
+            is_finished=found.receipt.is_finished,
+        )
+    return Resumed("receipt" in found.model_fields_set, receipt)
 
 
 def read_findings(value: object, connector: str) -> tuple[Finding, ...]:
@@ -125,6 +210,10 @@ def _read(adapter: TypeAdapter[Any], value: object, connector: str) -> Any:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise _unusable(connector, f"{place}: {first['msg']}") from error
+
+
+def _list(names: tuple[str, ...] | None) -> list[str] | None:
+    return None if names is None else list(names)
 
 
 def _document_of(stream: Stream) -> Mapping[str, object]:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rapidbyte.engine.connectors import read_connector
+from rapidbyte.engine.retry import RetryPolicy
 from rapidbyte.errors import DocumentError, Problem
-from rapidbyte.model import MIB, Compression, ConnectorSpec, JsonObject, Kind, Pipeline, StreamSpec
+from rapidbyte.model import MIB, CheckpointInterval, Compression, ConnectorSpec, JsonObject, Kind, Pipeline, StreamSpec
 from rapidbyte.net import HostRules
 from rapidbyte.wasm import Artifact, ArtifactCache, Manifest, find_config_problems
 
@@ -46,6 +47,8 @@ class Plan:
     batch_rows: int
     batch_bytes: int
     compression: Compression
+    checkpoint: CheckpointInterval
+    retries: RetryPolicy
 
 
 def make_plan(pipeline: Pipeline, artifacts: ArtifactCache) -> Plan:
@@ -79,6 +82,8 @@ def make_plan(pipeline: Pipeline, artifacts: ArtifactCache) -> Plan:
             _BATCH_BYTES, resources.max_batch_bytes // 2
         ),  # a frame is larger than the rows it was cut from
         compression=resources.compression,
+        checkpoint=resources.checkpoint,
+        retries=RetryPolicy(resources.max_retries),
     )
 
 

@@ -14,6 +14,7 @@ from rapidbyte.engine.cancellation import Cancellation
 from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.events import ConnectorCompiling, Event, RunFinished, RunStarted
 from rapidbyte.engine.plan import make_plan
+from rapidbyte.engine.points import reach
 from rapidbyte.engine.transfer import Transfer
 from rapidbyte.errors import CancelledRunError, ErrorInfo, InternalError, RapidbyteError, StateError
 from rapidbyte.model import Pipeline, RunReport, RunStatus, StateSpec
@@ -47,8 +48,10 @@ def run_pipeline(
         plan = make_plan(loaded, ArtifactCache.of_user(lambda manifest: tell(_compiling(manifest))))
         tell(RunStarted(run_id, loaded.name, tuple(stream.name for stream in loaded.streams)))
         with Crew(cancel if cancel is not None else Cancellation(), tell) as crew:
-            streams = Transfer(plan, crew, tell).execute()
+            reach("engine.started")
+            streams = Transfer(plan, run_id, crew, tell).execute()
         report = RunReport(run_id, loaded.name, RunStatus.COMPLETED, time.monotonic() - started_s, streams)
+        reach("engine.before_record")
         state.runs.finish(report, datetime.now(UTC))
     tell(RunFinished(report))
     return report

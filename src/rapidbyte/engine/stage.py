@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rapidbyte.engine.plan import GuestPlan
+from rapidbyte.engine.points import reach
 from rapidbyte.errors import CancelledRunError
 from rapidbyte.frames import BufferPool, FrameLimits
 from rapidbyte.wasm import Call, Inlet, Instance, InstanceSetup, Level, Outlet, Watchdog
@@ -99,7 +100,7 @@ class Stage:
             timeout_s=plan.timeout_s,
             pool=around.pool,
             watchdog=around.watchdog,
-            on_log=lambda level, message: around.on_log(plan.name, level, message),
+            on_log=self._hear,
             frame_limits=FrameLimits(frame_bytes=plan.max_frame_bytes, total_bytes=4 * plan.max_frame_bytes),
             max_memory_bytes=plan.max_memory_bytes,
         )
@@ -109,6 +110,12 @@ class Stage:
             if self._is_interrupted:
                 instance.interrupt()
         instance.call(Call.OPEN, {"config": plan.config})
+
+    def _hear(self, level: Level, message: str) -> None:
+        if level is Level.POINT:
+            reach(message)
+        else:
+            self._surroundings.on_log(self._plan.name, level, message)
 
     def _run(self, request: Mapping[str, object], port: Inlet | Outlet, verify: Callable[[Any], None]) -> None:
         try:

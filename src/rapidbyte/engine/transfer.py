@@ -1,4 +1,4 @@
-"""Moving the streams of a plan: lanes, each a source and a destination, take one stream after the other.
+"""Moving the streams of a plan: lanes take one stream after the other, and again the one that failed in passing.
 
 The first lane looks all streams up, at the source before the destination is asked, so that a wrong name touches
 nothing. Further lanes open while it already works; each must see the same tables.
@@ -6,168 +6,210 @@ nothing. Further lanes open while it already works; each must see the same table
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from rapidbyte.engine.crew import Crew
-from rapidbyte.engine.documents import prepare_request, read_streams, require_moved, run_request
-from rapidbyte.engine.events import Event, StreamFinished, StreamProgress, StreamStarted
+from rapidbyte.engine.events import Event, LogLine, StreamFinished, StreamProgress, StreamStarted
+from rapidbyte.engine.lane import Lane
 from rapidbyte.engine.ledgers import Ledgers
 from rapidbyte.engine.plan import Plan
-from rapidbyte.engine.stage import Stage
+from rapidbyte.engine.points import reach
 from rapidbyte.errors import ErrorInfo, InternalError, SchemaError
-from rapidbyte.frames import FrameQueue, codec_of
 from rapidbyte.model import Stream, StreamReport
-from rapidbyte.wasm import Call, Inlet, Outlet
+from rapidbyte.wasm import Level
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(eq=False, slots=True)
-class _Lane:
-    """A pair of connectors, what they are still doing, and the stream they are at."""
+class _Task:
+    """A stream of the plan that is not moved yet: its attempts, and when the next one may begin."""
 
-    source: Stage
-    destination: Stage
-    busy: set[Future[Any]] = field(default_factory=set)
-    stream: int | None = None
-    started_s: float = 0.0
+    stream: int
+    attempt: int = 1
+    due_at_s: float = 0.0
+    started_s: float | None = None
+    has_receipts: bool = False
 
 
 class Transfer:
-    """One execution of a plan, on the stages of `crew`."""
+    """One execution of a plan as the run `run_id`, on the stages of `crew`."""
 
-    def __init__(self, plan: Plan, crew: Crew, on_event: Callable[[Event], None]) -> None:
+    def __init__(self, plan: Plan, run_id: str, crew: Crew, on_event: Callable[[Event], None]) -> None:
         self._plan = plan
+        self._run_id = run_id
         self._crew = crew
         self._on_event = on_event
         self._ledgers = Ledgers()
-        self._waiting = deque(range(len(plan.streams)))
+        self._waiting = [_Task(index) for index in range(len(plan.streams))]
+        self._at: dict[int, _Task] = {}  # what the lanes are at, by stream
         self._reports: dict[int, StreamReport] = {}
         self._streams: tuple[Stream, ...] = ()
+        self._lanes: list[Lane] = []
 
     def execute(self) -> tuple[StreamReport, ...]:
         """Move every stream and return what was moved, in the order of the plan; blocks until all is durable.
 
-        Raises the first error of any connector, and CancelledRunError.
+        Raises the first error that no further attempt mends, and CancelledRunError.
         """
-        lanes = [self._open_first()]
-        lanes += [self._open_further() for _ in range(self._plan.lanes - 1)]
+        self._lanes.append(self._open_first())
+        self._lanes += [self._open_further() for _ in range(self._plan.lanes - 1)]
         while len(self._reports) < len(self._plan.streams):
-            for lane in lanes:
-                if not lane.busy and self._waiting:
-                    self._begin(lane, self._waiting.popleft())
-            done = self._crew.wait_any({future for lane in lanes for future in lane.busy})
-            for lane in lanes:
-                lane.busy.difference_update(done)
-                if lane.stream is not None:
-                    self._follow(lane, lane.stream)
+            self._hand_out()
+            done = self._crew.wait_any({future for lane in self._lanes for future in lane.busy})
+            for lane in tuple(self._lanes):
+                self._follow(lane, done)
+        self._finish()
         return tuple(self._reports[index] for index in range(len(self._plan.streams)))
 
-    def _open_first(self) -> _Lane:
-        plan = self._plan
-        lane = _Lane(self._crew.hire(plan.source), self._crew.hire(plan.destination))
-        opening = (lane.source.open(), lane.destination.open())
-        prepared = self._prepare_source(lane.source)
-        self._crew.result(opening[1])
-        self._streams = self._crew.result(prepared)
-        self._crew.result(self._prepare_destination(lane.destination))
+    def _open_first(self) -> Lane:
+        lane = self._lane()
+        prepared = lane.prepare_source(self._require_asked)
+        for opening in tuple(lane.busy - {prepared}):
+            self._result(lane, opening)
+        self._streams = self._result(lane, prepared)
+        self._result(lane, lane.prepare_destination(self._streams))
+        lane.busy.clear()
         return lane
 
-    def _open_further(self) -> _Lane:
-        lane = _Lane(self._crew.hire(self._plan.source), self._crew.hire(self._plan.destination))
-        lane.busy = {
-            lane.source.open(),
-            lane.destination.open(),
-            self._prepare_source(lane.source),
-            self._prepare_destination(lane.destination),
-        }
+    def _open_further(self) -> Lane:
+        lane = self._lane()
+        lane.prepare_source(self._require_same)
+        lane.prepare_destination(self._streams)
         return lane
 
-    def _prepare_source(self, source: Stage) -> Future[tuple[Stream, ...]]:
-        request = prepare_request(self._plan.streams, None)
-        return source.call(Call.PREPARE, request, lambda answer: self._checked(read_streams(answer, source.name)))
+    def _lane(self) -> Lane:
+        return Lane(self._plan, self._run_id, self._crew, self._ledgers)
 
-    def _prepare_destination(self, destination: Stage) -> Future[None]:
-        request = prepare_request(self._plan.streams, self._streams)
-        return destination.call(Call.PREPARE, request, lambda _: None)
+    def _result(self, lane: Lane, future: Future[_Result]) -> _Result:
+        """Wait for one future of a lane, whose failures are final."""
+        while not lane.failure and future not in self._crew.wait_any((future,)):
+            pass
+        if lane.failure is not None:
+            self._crew.stop()
+            raise lane.failure
+        return future.result()
 
-    def _checked(self, streams: tuple[Stream, ...]) -> tuple[Stream, ...]:
-        wanted = self._streams
+    def _require_asked(self, streams: tuple[Stream, ...]) -> None:
         if len(streams) != len(self._plan.streams):
             raise InternalError(
                 f"The source was asked for {len(self._plan.streams)} streams and answered with {len(streams)}.",
                 ErrorInfo("bad_result"),
             )
-        for index, stream in enumerate(streams if wanted else ()):
-            if stream.columns != wanted[index].columns:
+
+    def _require_same(self, streams: tuple[Stream, ...]) -> None:
+        self._require_asked(streams)
+        for found, wanted in zip(streams, self._streams, strict=True):
+            if found.columns != wanted.columns:
                 raise SchemaError(
-                    f"The table {stream.name} changed while the run started. Run again.",
-                    ErrorInfo("schema_changed", retryable=True, safe_to_retry=True, details=(("stream", stream.name),)),
+                    f"The table {found.name} changed while the run started. Run again.",
+                    ErrorInfo("schema_changed", details=(("stream", found.name),)),
                 )
-        return streams
 
-    def _begin(self, lane: _Lane, stream: int) -> None:
-        plan, ledgers = self._plan, self._ledgers
-        ledgers.begin(stream)
-        queue = FrameQueue(plan.queue_frames, plan.queue_bytes, self._crew.pool, codec_of(plan.compression))
-        request = run_request(stream, plan.batch_rows, plan.batch_bytes)
-        lane.stream, lane.started_s = stream, time.monotonic()
-        self._on_event(StreamStarted(plan.streams[stream].name, self._streams[stream].estimated_rows))
-        lane.busy = {
-            lane.source.run(request, Outlet(queue, ledgers.sent), self._verify_source(lane.source, stream)),
-            lane.destination.run(
-                request,
-                Inlet(queue, ledgers.delivered, ledgers.durable),
-                self._verify_destination(lane.destination, stream),
-            ),
-        }
+    def _hand_out(self) -> None:
+        """Give each lane without work the next stream whose time has come; lanes that were given up are made anew."""
+        now_s = time.monotonic()
+        free = [lane for lane in self._lanes if lane.stream is None and not lane.busy]
+        for task in [task for task in self._waiting if task.due_at_s <= now_s]:
+            if not free and len(self._lanes) == self._plan.lanes:
+                return
+            if free:
+                lane = free.pop()
+            else:
+                lane = self._open_further()
+                self._lanes.append(lane)
+            self._waiting.remove(task)
+            self._begin(lane, task)
 
-    def _verify_source(self, source: Stage, stream: int) -> Callable[[object], None]:
-        def verify(answer: object) -> None:
-            ledger = self._ledgers.of(stream)
-            if not ledger.is_sent:
-                raise self._short(source, stream, "ended without sending the end of the stream")
-            require_moved(answer, source.name, stream, ledger.sent.rows)
+    def _begin(self, lane: Lane, task: _Task) -> None:
+        if task.started_s is None:
+            task.started_s = time.monotonic()
+            name = self._plan.streams[task.stream].name
+            self._on_event(StreamStarted(name, self._streams[task.stream].estimated_rows))
+        self._at[task.stream] = task
+        lane.begin(task.stream, task.attempt)
 
-        return verify
+    def _follow(self, lane: Lane, done: Collection[Future[Any]]) -> None:
+        is_moved = lane.proceed(done)
+        if lane.failure is not None:
+            self._try_again(lane, lane.failure)
+        elif lane.stream is not None:
+            self._tell_progress(lane, lane.stream)
+            if is_moved:
+                self._report(lane, lane.stream)
 
-    def _verify_destination(self, destination: Stage, stream: int) -> Callable[[object], None]:
-        def verify(answer: object) -> None:
-            ledger = self._ledgers.of(stream)
-            if not ledger.is_complete:
-                raise self._short(
-                    destination,
-                    stream,
-                    f"ended with {ledger.durable_rows} durable rows of {ledger.sent.rows} that were sent",
-                )
-            require_moved(answer, destination.name, stream, ledger.durable_rows)
+    def _try_again(self, lane: Lane, error: BaseException) -> None:
+        """Give a lane up and let its stream wait for another attempt, or raise what is final."""
+        task = None if lane.stream is None else self._at.pop(lane.stream)
+        if task is None:
+            raise error
+        task.has_receipts = task.has_receipts or lane.has_receipts
+        wait_s = self._plan.retries.wait_s(error, task.attempt, has_receipts=task.has_receipts)
+        if wait_s is None:
+            raise error
+        self._lanes.remove(lane)
+        lane.give_up()
+        task.attempt += 1
+        task.due_at_s = time.monotonic() + wait_s
+        self._waiting.append(task)
+        self._tell_retry(self._plan.streams[task.stream].name, task.attempt, wait_s, error)
 
-        return verify
+    def _tell_retry(self, what: str, attempt: int, wait_s: float, error: BaseException) -> None:
+        message = f"{what} failed: {error} Attempt {attempt} of {self._plan.retries.attempts} begins in {wait_s:g} s."
+        self._on_event(LogLine("engine", Level.WARN, message))
 
-    def _short(self, stage: Stage, stream: int, what: str) -> InternalError:
-        name = self._plan.streams[stream].name
-        return InternalError(
-            f"{stage.name} {what} {name}. This is a fault of the connector; please report it.",
-            ErrorInfo("incomplete_stream", details=(("stream", name), ("connector", stage.name))),
+    def _tell_progress(self, lane: Lane, stream: int) -> None:
+        ledger, earlier = self._ledgers.of(stream), lane.resumption
+        self._on_event(
+            StreamProgress(
+                self._plan.streams[stream].name,
+                earlier.rows + ledger.sent.rows,
+                earlier.rows + ledger.durable_rows,
+                earlier.size_bytes + ledger.sent.size_bytes,
+            )
         )
 
-    def _follow(self, lane: _Lane, stream: int) -> None:
-        ledger = self._ledgers.of(stream)
-        name = self._plan.streams[stream].name
-        self._on_event(StreamProgress(name, ledger.sent.rows, ledger.durable_rows, ledger.sent.size_bytes))
-        if lane.busy:
-            return
+    def _report(self, lane: Lane, stream: int) -> None:
+        ledger, earlier, task = self._ledgers.of(stream), lane.resumption, self._at.pop(stream)
+        started_s = time.monotonic() if task.started_s is None else task.started_s
         self._reports[stream] = StreamReport(
-            name=name,
-            rows_read=ledger.sent.rows,
-            rows_written=ledger.durable_rows,
-            bytes_read=ledger.sent.size_bytes,
+            name=self._plan.streams[stream].name,
+            rows_read=earlier.rows + ledger.sent.rows,
+            rows_written=earlier.rows + ledger.durable_rows,
+            bytes_read=earlier.size_bytes + ledger.sent.size_bytes,
             batches=ledger.sent.batches,
-            duration_s=time.monotonic() - lane.started_s,
-            attempts=1,
+            duration_s=time.monotonic() - started_s,
+            attempts=task.attempt,
         )
         lane.stream = None
         self._on_event(StreamFinished(self._reports[stream]))
+        reach("engine.moved")
+
+    def _finish(self) -> None:
+        """Have the receipts marked, so that the next run begins anew."""
+        reach("engine.before_finish")
+        lane = self._lanes[0] if self._lanes else self._open_further()
+        for attempt in itertools.count(1):
+            lane.finish()
+            while lane.busy and lane.failure is None:
+                lane.busy.difference_update(self._crew.wait_any(lane.busy))
+            if lane.failure is None:
+                break
+            wait_s = self._plan.retries.wait_s(lane.failure, attempt, has_receipts=True)
+            if wait_s is None:
+                raise lane.failure
+            self._tell_retry("The end of the run", attempt + 1, wait_s, lane.failure)
+            lane.give_up()
+            self._pause(wait_s)
+            lane = self._open_further()
+        reach("engine.finished")
+
+    def _pause(self, wait_s: float) -> None:
+        until_s = time.monotonic() + wait_s
+        while time.monotonic() < until_s:
+            self._crew.wait_any(())

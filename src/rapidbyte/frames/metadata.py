@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Self
+from typing import Any, Self
 
 from rapidbyte.errors import ErrorInfo, FrameError
 
@@ -24,33 +24,46 @@ class FrameKind(Enum):
 _KINDS: Mapping[str, FrameKind] = {kind.value: kind for kind in FrameKind}
 _KEYS = frozenset(("stream", "kind", "rows", "bytes"))
 _DURABLE_KEYS = _KEYS - {"kind"}
+_POSITION = "position"
 
 
 @dataclass(frozen=True, slots=True)
 class FrameMetadata:
-    """`rows` and `size_bytes` of a batch, or their sums in an end frame; bytes are payload as the source read it."""
+    """`rows` and `size_bytes` of a batch, or their sums in an end frame; bytes are payload as the source read it.
+
+    `position` is where the source can go on once all up to here is durable, in its own words, or None.
+    """
 
     stream: int
     kind: FrameKind
     rows: int
     size_bytes: int
+    position: Mapping[str, Any] | None = None
 
     @classmethod
     def parse(cls, document: bytes) -> Self:
         """Read the JSON that a guest passed. Raises FrameError with code `invalid_argument`."""
-        values = _object(document, _KEYS)
+        values = _object(document, _KEYS, _POSITION)
         kind = _KINDS.get(str(values["kind"]))
         if kind is None:
             raise FrameError(
                 f"The metadata of a frame has the unknown kind {values['kind']!r}. Use schema, batch or end.",
                 ErrorInfo("invalid_argument"),
             )
-        return cls(_count(values, "stream"), kind, _count(values, "rows"), _count(values, "bytes"))
+        position = values.get(_POSITION)
+        if position is not None and (not isinstance(position, dict) or kind is FrameKind.SCHEMA):
+            raise FrameError(
+                "A frame has a position that is no object, or is a schema, which has none.",
+                ErrorInfo("invalid_argument"),
+            )
+        return cls(_count(values, "stream"), kind, _count(values, "rows"), _count(values, "bytes"), position)
 
     def to_json(self) -> bytes:
         """Write what `parse` reads."""
+        position = "" if self.position is None else f',"{_POSITION}":{json.dumps(self.position)}'
         return (
-            f'{{"stream":{self.stream},"kind":"{self.kind.value}","rows":{self.rows},"bytes":{self.size_bytes}}}'
+            f'{{"stream":{self.stream},"kind":"{self.kind.value}","rows":{self.rows},"bytes":{self.size_bytes}'
+            f"{position}}}"
         ).encode("ascii")
 
 
@@ -69,12 +82,12 @@ class Durable:
         return cls(_count(values, "stream"), _count(values, "rows"), _count(values, "bytes"))
 
 
-def _object(document: bytes, keys: frozenset[str]) -> Mapping[str, object]:
+def _object(document: bytes, keys: frozenset[str], *optional: str) -> Mapping[str, Any]:
     try:
         values = json.loads(document)
     except (ValueError, RecursionError) as error:
         raise FrameError("A guest passed metadata that is not JSON.", ErrorInfo("invalid_argument")) from error
-    if not isinstance(values, dict) or values.keys() != keys:
+    if not isinstance(values, dict) or values.keys() - set(optional) != keys:
         raise FrameError(
             f"A guest passed metadata that is not an object of exactly {', '.join(sorted(keys))}.",
             ErrorInfo("invalid_argument"),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from enum import Enum, IntEnum
 
 ABI_MAJOR = 1
-ABI_MINOR = 0
+ABI_MINOR = 1
 IMPORT_MODULE = f"rapidbyte_v{ABI_MAJOR}"
 WASI_MODULE = "wasi_snapshot_preview1"
 MANIFEST_SECTION = "rapidbyte.manifest"
 
 MAX_RESULT_BYTES = 16 * 1024 * 1024
 MAX_LOG_BYTES = 8 * 1024
-MAX_METADATA_BYTES = 4 * 1024
+MAX_METADATA_BYTES = 512 * 1024
 WAIT_RECORD_BYTES = 16
 
 STOP_GRACE_S = 1.0  # from the order to stop until guest code is interrupted
@@ -53,6 +53,7 @@ class Level(IntEnum):
     WARN = 2
     INFO = 3
     DEBUG = 4
+    POINT = 5  # no line for people: a named point of a run was reached
 
 
 class WasiErrno(IntEnum):
@@ -72,5 +73,11 @@ class Call(Enum):
     CHECK = "rb_check"
     DISCOVER = "rb_discover"
     PREPARE = "rb_prepare"
+    RESUME = "rb_resume"
     RUN = "rb_run"
+    FINISH = "rb_finish"
     CLOSE = "rb_close"
+
+
+# Since version 1.1: a guest without them answers them with an empty object.
+OPTIONAL_CALLS = frozenset((Call.RESUME, Call.FINISH))

@@ -26,7 +26,7 @@ from rapidbyte.errors import (
 from rapidbyte.frames import BufferPool, FrameLimits, FrameTable, QueueAbortedError
 from rapidbyte.net import HostRules, Interrupt, InterruptReason, SocketTable
 from rapidbyte.net.connect import Connector
-from rapidbyte.wasm.abi import CLOSE_GRACE_S, MAX_RESULT_BYTES, Call, Level
+from rapidbyte.wasm.abi import CLOSE_GRACE_S, MAX_RESULT_BYTES, OPTIONAL_CALLS, Call, Level
 from rapidbyte.wasm.activity import Activity
 from rapidbyte.wasm.artifact import Artifact
 from rapidbyte.wasm.channel_imports import ChannelImports
@@ -91,6 +91,8 @@ class Instance:
         Raises the guest's own error, NetworkError or ConnectorCrashError with code `timeout`, CancelledRunError after
         an `interrupt`, QueueAbortedError when the peer failed first, and ConnectorCrashError after a trap.
         """
+        if call in OPTIONAL_CALLS and not self._guest.has_function(call.value):
+            return {}
         due_at = time.monotonic() + self._setup.timeout_s
         return self._guarded_call(call, request, lambda: due_at)
 

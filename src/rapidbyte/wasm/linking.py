@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from wasmtime import Engine, Func, FuncType, Linker, MemoryType, Module, Store, ValType
 
 from rapidbyte.errors import ConnectorCrashError, ConnectorInvalidError, ErrorInfo
-from rapidbyte.wasm.abi import ABI_MAJOR, IMPORT_MODULE, WASI_MODULE, Call
+from rapidbyte.wasm.abi import ABI_MAJOR, IMPORT_MODULE, OPTIONAL_CALLS, WASI_MODULE, Call
 from rapidbyte.wasm.channel_imports import ChannelImports
 from rapidbyte.wasm.report_imports import ReportImports
 from rapidbyte.wasm.socket_imports import SocketImports
@@ -40,7 +40,7 @@ _SIGNATURES: Mapping[str, str] = {  # parameters, then the result; i is i32, I i
 }
 _WASI_SIGNATURES: Mapping[str, str] = {"poll_oneoff": "iiiii", "fd_write": "iiiii"}
 
-_REQUIRED_EXPORTS = frozenset(("memory", "rb_alloc", *(call.value for call in Call)))
+_REQUIRED_EXPORTS = frozenset(("memory", "rb_alloc", *(call.value for call in Call if call not in OPTIONAL_CALLS)))
 
 
 def require_fitting(module: Module) -> None:

@@ -61,7 +61,7 @@ source:
   use: postgres
   config: {}
   streams:
-    - {name: users, sync_mode: incremental, cursor_field: id}
+    - {name: users, sync_mode: cdc}
 destination:
   use: postgres
   config: {}

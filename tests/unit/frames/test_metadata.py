@@ -14,6 +14,12 @@ def test_what_is_written_is_read(kind: FrameKind) -> None:
     assert FrameMetadata.parse(metadata.to_json()) == metadata
 
 
+@pytest.mark.parametrize("kind", [FrameKind.BATCH, FrameKind.END])
+def test_position_travels_as_it_is(kind: FrameKind) -> None:
+    metadata = FrameMetadata(0, kind, 1, 8, {"value": 'größe " \\', "digests": ["0a"], "more": {"deep": None}})
+    assert FrameMetadata.parse(metadata.to_json()) == metadata
+
+
 def test_a_checkpoint_is_read() -> None:
     assert Durable.parse(b'{"stream": 1, "rows": 2, "bytes": 3}') == Durable(1, 2, 3)
 
@@ -35,6 +41,9 @@ def test_a_checkpoint_is_read() -> None:
         b'{"stream":0,"kind":"batch","rows":true,"bytes":1}',
         b'{"stream":0,"kind":"batch","rows":9223372036854775808,"bytes":1}',
         b'{"stream":0,"kind":"batch","rows":null,"bytes":1}',
+        b'{"stream":0,"kind":"batch","rows":1,"bytes":1,"position":"7"}',
+        b'{"stream":0,"kind":"batch","rows":1,"bytes":1,"position":[]}',
+        b'{"stream":0,"kind":"schema","rows":0,"bytes":0,"position":{}}',
     ],
 )
 def test_anything_else_is_an_invalid_argument(document: bytes) -> None:

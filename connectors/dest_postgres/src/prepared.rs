@@ -1,0 +1,133 @@
+//! A stream that was prepared: its table, how rows meet those there, and the key they go by.
+
+use pgwire::Connection;
+use sdk::{Category, Column, Error, Result, SchemaEvolution, Socket, Stream, StreamRequest, WriteMode};
+
+use crate::drift::{Change, compare};
+use crate::key;
+use crate::target::{TargetName, columns, verify};
+
+/// One stream of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Prepared {
+    pub(crate) index: usize,
+    pub(crate) stream: String,
+    pub(crate) name: TargetName,
+    pub(crate) mode: WriteMode,
+    /// What an upsert goes by; empty otherwise.
+    pub(crate) key: Vec<String>,
+    /// The source itself keeps the key unique, so that no value of it can come twice.
+    pub(crate) is_unique_at_source: bool,
+    pub(crate) evolution: SchemaEvolution,
+    /// What differs between the stream and the table that was there.
+    pub(crate) changes: Vec<Change>,
+}
+
+impl Prepared {
+    /// Compare a stream with what the database has. Writes nothing.
+    pub(crate) fn new(
+        connection: &mut Connection<Socket>,
+        schema: &str,
+        request: &StreamRequest,
+        source: &Stream,
+    ) -> Result<Prepared> {
+        let name = TargetName::of(schema, &request.name, &source.name);
+        let wanted = request.primary_key.as_ref().filter(|key| !key.is_empty()).unwrap_or(&source.primary_key);
+        let key = if request.write_mode == WriteMode::Upsert {
+            require_key(&request.name, wanted, &source.columns)?;
+            wanted.clone()
+        } else {
+            Vec::new()
+        };
+        let is_unique_at_source = is_same_set(&key, &source.primary_key);
+        let changes = match columns(connection, &name)? {
+            Some(existing) => compare(&name, &source.columns, &existing, request.schema_evolution)?,
+            None => Vec::new(),
+        };
+        let prepared = Prepared {
+            index: request.index,
+            stream: request.name.clone(),
+            name,
+            mode: request.write_mode,
+            key,
+            is_unique_at_source,
+            evolution: request.schema_evolution,
+            changes,
+        };
+        verify(connection, &prepared, &source.columns)?;
+        Ok(prepared)
+    }
+}
+
+/// Refuse two streams that would write one table when one of them would take the rows of the other away.
+pub(crate) fn require_own_tables(streams: &[Prepared]) -> Result<()> {
+    for (place, prepared) in streams.iter().enumerate() {
+        let twin = streams.iter().take(place).find(|other| other.name == prepared.name);
+        if let Some(twin) = twin
+            && (prepared.mode == WriteMode::Replace || twin.mode == WriteMode::Replace)
+        {
+            let message = format!(
+                "Streams {} and {} both write {}, and one of them replaces it; move them to schemas of their own.",
+                twin.stream,
+                prepared.stream,
+                prepared.name.display_name()
+            );
+            return Err(Error::new(Category::Config, "target_twice", message).detail("stream", &prepared.stream));
+        }
+    }
+    Ok(())
+}
+
+fn require_key(stream: &str, key: &[String], columns: &[Column]) -> Result<()> {
+    if key.is_empty() {
+        let message = format!(
+            "Stream {stream} has no primary key, and upsert needs one; name its columns with `primary_key`, or use \
+             append or replace."
+        );
+        return Err(Error::new(Category::Schema, "no_primary_key", message).detail("stream", stream));
+    }
+    key::require_selected(stream, key, columns)
+}
+
+fn is_same_set(left: &[String], right: &[String]) -> bool {
+    left.len() == right.len() && left.iter().all(|name| right.contains(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use sdk::{Column, SchemaEvolution, WriteMode};
+
+    use super::{Prepared, require_key, require_own_tables};
+    use crate::target::TargetName;
+
+    fn code(key: &[&str]) -> Option<String> {
+        let columns = [Column { name: "id".into(), type_name: "integer".into(), nullable: false }];
+        let key: Vec<String> = key.iter().map(|name| (*name).to_owned()).collect();
+        require_key("users", &key, &columns).err().map(|error| error.code)
+    }
+
+    #[test]
+    fn an_upsert_needs_a_key_that_is_among_its_columns() {
+        assert_eq!(code(&["id"]), None);
+        assert_eq!(code(&[]).as_deref(), Some("no_primary_key"));
+        assert_eq!(code(&["id", "region"]).as_deref(), Some("key_not_selected"));
+    }
+
+    #[test]
+    fn streams_share_a_table_unless_one_replaces_it() {
+        let prepared = |stream: &str, table: &str, mode: WriteMode| Prepared {
+            index: 0,
+            stream: stream.into(),
+            name: TargetName { schema: "s".into(), table: table.into() },
+            mode,
+            key: vec![],
+            is_unique_at_source: false,
+            evolution: SchemaEvolution::default(),
+            changes: vec![],
+        };
+        let (append, replace) = (WriteMode::Append, WriteMode::Replace);
+        assert!(require_own_tables(&[prepared("a.t", "t", append), prepared("b.t", "t", append)]).is_ok());
+        assert!(require_own_tables(&[prepared("a.t", "t", replace), prepared("b.u", "u", replace)]).is_ok());
+        assert!(require_own_tables(&[prepared("a.t", "t", append), prepared("b.t", "t", replace)]).is_err());
+    }
+}

@@ -1,0 +1,77 @@
+//! The frames of one stream on their way out: a schema, batches that are cut where they are full, an end.
+
+use sdk::batch::{batch_frame, end_frame, schema_frame};
+use sdk::{FrameKind, Metadata, Moved, Result, RunRequest, log};
+use serde_json::Value;
+
+use pgwire::copy_out::Fields;
+
+use crate::batch::BatchBuilder;
+use crate::table::Table;
+
+pub(crate) struct Emitter {
+    index: usize,
+    batch: BatchBuilder,
+    batch_bytes: usize,
+    most_rows: usize,
+    most_bytes: usize,
+    rows: u64,
+    bytes: u64,
+}
+
+impl Emitter {
+    /// Begin a stream by emitting its schema.
+    pub(crate) fn begin(index: usize, table: &Table, request: &RunRequest) -> Result<Emitter> {
+        let emitter = Emitter {
+            index,
+            batch: BatchBuilder::new(table),
+            batch_bytes: 0,
+            most_rows: request.batch_rows,
+            most_bytes: request.batch_bytes,
+            rows: 0,
+            bytes: 0,
+        };
+        sdk::emit(schema_frame(emitter.batch.schema())?, &emitter.metadata(FrameKind::Schema, 0, 0, None))?;
+        Ok(emitter)
+    }
+
+    /// Take one tuple of `size` bytes; fields that follow those of the table are left.
+    #[inline]
+    pub(crate) fn push(&mut self, fields: &mut Fields<'_>, size: usize) -> Result<()> {
+        self.batch.push(fields)?;
+        self.batch_bytes += size;
+        Ok(())
+    }
+
+    /// Whether it is time to emit a batch.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.batch.rows() >= self.most_rows || self.batch_bytes >= self.most_bytes
+    }
+
+    /// Emit what was taken, with the position after it.
+    pub(crate) fn emit_batch(&mut self, position: Option<Value>) -> Result<()> {
+        let batch = self.batch.finish()?;
+        let (rows, bytes) = (batch.num_rows() as u64, self.batch_bytes as u64);
+        sdk::emit(batch_frame(&batch)?, &self.metadata(FrameKind::Batch, rows, bytes, position))?;
+        log::point("source.emitted");
+        self.rows += rows;
+        self.bytes += bytes;
+        self.batch_bytes = 0;
+        Ok(())
+    }
+
+    /// Emit what is left and the end, with the position after all of it.
+    pub(crate) fn end(mut self, position: Option<Value>) -> Result<Moved> {
+        if self.batch.rows() > 0 {
+            self.emit_batch(None)?;
+        }
+        sdk::emit(end_frame()?, &self.metadata(FrameKind::End, self.rows, self.bytes, position))?;
+        log::point("source.ended");
+        Ok(Moved { index: self.index, rows: self.rows, bytes: self.bytes })
+    }
+
+    fn metadata(&self, kind: FrameKind, rows: u64, bytes: u64, position: Option<Value>) -> Metadata {
+        Metadata { stream: self.index, kind, rows, bytes, position }
+    }
+}

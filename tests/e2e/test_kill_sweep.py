@@ -1,0 +1,64 @@
+"""kill -9 at every named point of a run, in every pair of modes: the next run leaves what an undisturbed one would."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+
+import psycopg
+import pytest
+
+from harness.cli import Cli
+from harness.fix_pipelines import RunPipeline
+from harness.fix_schemas import Seed
+from harness.fix_tables import Ask
+from harness.kill_points import AFTER_THE_END, BEFORE_THE_END
+from harness.names import SchemaPair
+from harness.oracle import TableName, assert_same_table
+from rapidbyte.engine.points import VARIABLE
+
+_PIPELINE = "fixtures/pipelines/two_tables.yaml"
+_TABLES = ("first", "second")
+
+APPEND = {"SYNC_MODE": "full_refresh", "WRITE_MODE": "append"}
+WAYS: Mapping[str, Mapping[str, str]] = {
+    "append": APPEND,
+    "replace": {"SYNC_MODE": "full_refresh", "WRITE_MODE": "replace"},
+    "upsert": {"SYNC_MODE": "full_refresh", "WRITE_MODE": "upsert"},
+    "incremental append": {"SYNC_MODE": "incremental", "CURSOR": "at", "WRITE_MODE": "append"},
+    "incremental upsert": {"SYNC_MODE": "incremental", "CURSOR": "at", "WRITE_MODE": "upsert"},
+}
+
+
+@pytest.mark.parametrize("point", [*BEFORE_THE_END, *AFTER_THE_END])
+@pytest.mark.parametrize("way", WAYS)
+def test_next_run_leaves_what_an_undisturbed_one_would(
+    session: psycopg.Connection,
+    schemas: SchemaPair,
+    seeded: Seed,
+    ask: Ask,
+    run_pipeline: RunPipeline,
+    cli: Cli,
+    way: str,
+    point: str,
+) -> None:
+    seeded("fixtures/sql/two_tables.sql")
+    modes = WAYS[way]
+    if modes is not APPEND:  # there are rows already, and new ones beside and after the last cursor value
+        run_pipeline(_PIPELINE, **modes)
+        for table in _TABLES:
+            ask(
+                "INSERT INTO {s}."
+                + table
+                + " SELECT n, max(at) + n % 2 * n / 100, 'new' FROM {s}."
+                + table
+                + ", generate_series(10001, 12000) AS n GROUP BY n"
+            )
+    killed = cli.run("run", _PIPELINE, **modes, **{VARIABLE: point})
+    assert killed.code == -signal.SIGKILL, f"{point} was not reached: {killed.stderr}"
+    run_pipeline(_PIPELINE, **modes)
+    # A run that came to its end before it was killed was one run, and the next one is another.
+    copies = 2 if modes is APPEND and point in AFTER_THE_END else 1
+    for table in _TABLES:
+        source, destination = TableName(schemas.source, table), TableName(schemas.destination, table)
+        assert_same_table(session, source, destination, copies=copies)

@@ -1,0 +1,26 @@
+"""The named points of a run at which tests kill it; `:n` is the n-th time that a point is passed."""
+
+from __future__ import annotations
+
+BEFORE_THE_END = (
+    "engine.started",
+    "source.prepared",
+    "destination.resumed",
+    "destination.begun",
+    "source.emitted",
+    "source.emitted:4",
+    "source.ended",
+    "destination.written",
+    "destination.written:4",
+    "destination.before_receipt",
+    "destination.before_commit",
+    "destination.before_commit:2",
+    "destination.committed",
+    "destination.committed:2",
+    "engine.moved",
+    "destination.resumed:2",
+    "engine.moved:2",
+    "engine.before_finish",
+    "destination.before_finish",
+)
+AFTER_THE_END = ("destination.finished", "engine.finished", "engine.before_record")

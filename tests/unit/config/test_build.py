@@ -1,0 +1,87 @@
+"""From a document to the model: what a stream takes over from the destination, and the resources."""
+
+from __future__ import annotations
+
+from rapidbyte.config import load
+from rapidbyte.model import (
+    CheckpointInterval,
+    NewColumn,
+    NullabilityChange,
+    NullCursor,
+    Pipeline,
+    RemovedColumn,
+    SchemaEvolution,
+    StreamSpec,
+    SyncMode,
+    TypeChange,
+    WriteMode,
+)
+from unit.config.documents import minimal, problems_of
+
+_EVOLUTION = SchemaEvolution(NewColumn.IGNORE, RemovedColumn.FAIL, TypeChange.COERCE, NullabilityChange.FAIL)
+
+
+def test_stream_has_its_own_mode_and_key_or_those_of_the_destination() -> None:
+    streams = [
+        {"name": "a", "sync_mode": "full_refresh"},
+        {
+            "name": "b",
+            "sync_mode": "incremental",
+            "write_mode": "append",
+            "cursor_field": "at",
+            "tie_breaker_field": "id",
+            "null_cursor": "skip",
+            "cursor_lag": 1.5,
+            "primary_key": ["k"],
+        },
+    ]
+    document = minimal(
+        source__streams=streams,
+        destination__write_mode="upsert",
+        destination__primary_key=["id", "region"],
+        destination__schema_evolution={
+            "new_column": "ignore",
+            "removed_column": "fail",
+            "type_change": "coerce",
+            "nullability_change": "fail",
+        },
+    )
+    loaded: Pipeline = load(document)
+    assert loaded.streams == (
+        StreamSpec(
+            "a", SyncMode.FULL_REFRESH, WriteMode.UPSERT, primary_key=("id", "region"), schema_evolution=_EVOLUTION
+        ),
+        StreamSpec(
+            "b",
+            SyncMode.INCREMENTAL,
+            WriteMode.APPEND,
+            cursor_field="at",
+            tie_breaker_field="id",
+            null_cursor=NullCursor.SKIP,
+            cursor_lag=1.5,
+            primary_key=("k",),
+            schema_evolution=_EVOLUTION,
+        ),
+    )
+
+
+def test_checkpoints_and_retries_are_taken_from_the_resources() -> None:
+    resources = {
+        "checkpoint_interval_rows": 5,
+        "checkpoint_interval_bytes": "1kb",
+        "checkpoint_interval_seconds": 7,
+        "max_retries": 0,
+    }
+    loaded = load(minimal(resources=resources)).resources
+    assert (loaded.checkpoint, loaded.max_retries) == (CheckpointInterval(5, 1024, 7), 0)
+    defaults = load(minimal()).resources
+    assert (defaults.checkpoint, defaults.max_retries) == (CheckpointInterval(0, 64 * 1024**2, 0), 3)
+
+
+def test_null_without_quotes_is_not_taken_for_an_empty_key() -> None:
+    told = problems_of(minimal(destination__schema_evolution={"type_change": None}))
+    assert told == [
+        'destination.schema_evolution: type_change is empty; write "null", in quotes, or coerce or fail',
+    ]
+    null = load(minimal(destination__schema_evolution={"type_change": "null"}))
+    assert null.streams[0].schema_evolution == SchemaEvolution(type_change=TypeChange.NULL)
