@@ -20,7 +20,7 @@ from harness.state_contract import LETTER, StateContract
 from harness.waiting import wait_until
 from rapidbyte.embedded import ServerAddress
 from rapidbyte.errors import Category, StateDeniedError, StateError, StateUnreachableError
-from rapidbyte.model import RunStatus, StateBackend, StateSpec
+from rapidbyte.model import RunReport, RunStatus, StateBackend, StateSpec
 from rapidbyte.state import open_state
 from rapidbyte.state.postgres_migrations import VERSION
 
@@ -136,12 +136,36 @@ def test_user_who_may_not_create_a_schema_is_told_what_to_grant(
     assert "GRANT CREATE ON DATABASE to the user of state.connection" in error.message
 
 
-def test_lost_session_is_told_as_unreachable(spec: StateSpec, inside: psycopg.Connection) -> None:
+def cut_sessions(inside: psycopg.Connection) -> None:
+    """End the sessions of the state, and wait until they are gone."""
+    ours = "FROM pg_stat_activity WHERE application_name = 'rapidbyte state' AND datname = current_database()"
+    inside.execute(f"SELECT pg_terminate_backend(pid) {ours}")
+    wait_until(lambda: inside.execute(f"SELECT 1 {ours}").fetchall() == [], "the sessions to end")
+
+
+def test_lost_session_is_replaced_and_its_run_ends_as_what_it_was(spec: StateSpec, inside: psycopg.Connection) -> None:
     with open_state(spec) as state:
-        inside.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rapidbyte state' "
-            "AND datname = current_database()"
-        )
+        state.runs.start("r1", "p", START)
+        cut_sessions(inside)
+        with open_state(spec) as other:
+            assert [run.status for run in other.runs.runs()] == [RunStatus.INTERRUPTED]
+        state.dead_letters.put([LETTER], START)
+        assert state.dead_letters.count() == 1
+        inside.execute("UPDATE _rapidbyte_state.runs SET status = 'running'")
+        with open_state(spec) as other:
+            assert [run.status for run in other.runs.runs()] == [RunStatus.RUNNING]
+        inside.execute("UPDATE _rapidbyte_state.runs SET status = 'interrupted'")
+        state.runs.finish(RunReport("r1", "p", RunStatus.COMPLETED, 1.0, ()), START)
+        assert [run.status for run in state.runs.runs()] == [RunStatus.COMPLETED]
+
+
+def test_lost_server_is_told_as_unreachable(
+    spec: StateSpec, inside: psycopg.Connection, session: psycopg.Connection, database: ServerAddress
+) -> None:
+    name = sql.Identifier(database.database)
+    with open_state(spec) as state:
+        session.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+        cut_sessions(inside)
         for _ in range(2):
             with pytest.raises(StateUnreachableError, match=r"Check state\.connection and the server"):
                 state.runs.runs()

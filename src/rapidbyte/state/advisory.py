@@ -19,7 +19,7 @@ Query = Callable[[str, Sequence[object]], Sequence[Any]]
 
 
 class AdvisoryLocks:
-    """The marks of runs on one session, which `query` runs statements on and returns their rows."""
+    """The marks of runs on the session that `query` runs statements on, returning their rows."""
 
     def __init__(self, query: Query) -> None:
         self._query = query
@@ -29,6 +29,11 @@ class AdvisoryLocks:
         """Mark the run as alive until `release` or the end of the session."""
         self._query("SELECT pg_advisory_lock(%s)", (_number(run_id),))
         self._held.add(run_id)
+
+    def hold_again(self) -> None:
+        """Mark all runs anew, on a session that took the place of a lost one."""
+        for run_id in self._held:
+            self._query("SELECT pg_advisory_lock(%s)", (_number(run_id),))
 
     def release(self, run_id: str) -> None:
         """Take the mark away, if this object set it."""

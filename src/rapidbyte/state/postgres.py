@@ -6,8 +6,8 @@ It needs a session of its own: not one that a pooler hands from transaction to t
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
@@ -37,24 +37,22 @@ def open_postgres(connection: str) -> tuple[Database, Liveness]:
     """
     parts, place = read_conninfo(connection)
     with translated(place):
-        session = psycopg.connect(**parts, autocommit=True, row_factory=dict_row)
-        try:
-            session.execute(_SETTINGS)
-            _migrate(session, place)
-        except BaseException:
-            session.close()
-            raise
-    database = PostgresDatabase(session, place)
-    return database, AdvisoryLocks(database.query)
+        database = PostgresDatabase(parts, place)
+    alive = AdvisoryLocks(database.query)
+    database.on_new_session = alive.hold_again
+    return database, alive
 
 
 class PostgresDatabase:
-    """An open session of the state's database."""
+    """A session of the state's database. One that was lost is replaced when the next transaction begins."""
 
-    def __init__(self, session: Connection, place: str) -> None:
-        self._session = session
+    def __init__(self, parts: dict[str, Any], place: str) -> None:
+        self._parts = parts
         self._place = place
         self._lock = threading.RLock()
+        self._is_closed = False
+        self._session = _connected(parts, place)
+        self.on_new_session: Callable[[], None] = lambda: None
 
     @property
     def place(self) -> str:
@@ -64,11 +62,17 @@ class PostgresDatabase:
     @contextmanager
     def transaction(self) -> Iterator[Statements]:
         """Commit what the block did, or nothing if it raises. Raises StateError."""
-        with self._lock, translated(self._place):
+        with self._lock, translated(self._place), ExitStack() as stack:
             self._require_open()
-            with self._session.transaction():
-                self._session.execute("SELECT pg_advisory_xact_lock(%s, %s)", _WRITER_LOCK)
-                yield _Transaction(self._session)
+            try:
+                self._begin(stack)
+            except psycopg.OperationalError:
+                if not self._session.broken:
+                    raise
+                self._session = _connected(self._parts, self._place)  # nothing was begun that could be lost
+                self.on_new_session()
+                self._begin(stack)
+            yield _Transaction(self._session)
 
     def query(self, statement: str, values: Sequence[object]) -> Sequence[Any]:
         """Run one statement of the session itself and return its rows."""
@@ -79,10 +83,17 @@ class PostgresDatabase:
     def close(self) -> None:
         """End the session. Safe to repeat."""
         with self._lock:
+            self._is_closed = True
             self._session.close()
 
+    def _begin(self, stack: ExitStack) -> None:
+        with ExitStack() as attempt:
+            attempt.enter_context(self._session.transaction())
+            self._session.execute("SELECT pg_advisory_xact_lock(%s, %s)", _WRITER_LOCK)
+            stack.push(attempt.pop_all())
+
     def _require_open(self) -> None:
-        if self._session.closed and not self._session.broken:
+        if self._is_closed:
             raise StateError(f"The state in the {self._place} was closed. Open it again.", ErrorInfo("state_closed"))
 
 
@@ -99,6 +110,17 @@ class _Transaction:
         """Run one statement for each of `values`."""
         with self._session.cursor() as cursor:
             cursor.executemany(statement.replace("?", "%s"), values)
+
+
+def _connected(parts: dict[str, Any], place: str) -> Connection:
+    session = psycopg.connect(**parts, autocommit=True, row_factory=dict_row)
+    try:
+        session.execute(_SETTINGS)
+        _migrate(session, place)
+    except BaseException:
+        session.close()
+        raise
+    return session
 
 
 def _migrate(session: Connection, place: str) -> None:

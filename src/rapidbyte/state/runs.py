@@ -65,8 +65,10 @@ class RunStore:
             return tuple(_record(row, _streams(statements, row["run_id"])) for row in found.rows)
 
     def _end(self, statements: Statements, run_id: str, columns: str, values: tuple[object, ...]) -> None:
+        # One that another process took for dead, while its session was lost, lives.
         ended = statements.run(
-            f"UPDATE runs SET {columns} WHERE run_id = ? AND status = ?", (*values, run_id, RunStatus.RUNNING.value)
+            f"UPDATE runs SET {columns} WHERE run_id = ? AND status IN (?, ?)",
+            (*values, run_id, RunStatus.RUNNING.value, RunStatus.INTERRUPTED.value),
         )
         if ended.count != 1:
             raise StateError(
