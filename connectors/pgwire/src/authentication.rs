@@ -1,9 +1,9 @@
-//! Authentication: an answer to each challenge of the server. Trust, clear text, md5 and SCRAM-SHA-256.
+//! Authentication: an answer to each challenge of the server. Trust, clear text, md5, SCRAM-SHA-256 and -PLUS.
 
 use bytes::BytesMut;
 use fallible_iterator::FallibleIterator;
 use postgres_protocol::authentication::md5_hash;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
+use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256};
 use postgres_protocol::message::{backend, frontend};
 
 use crate::error::{Error, Result};
@@ -12,6 +12,7 @@ use crate::startup::Login;
 /// The state of one authentication.
 pub struct Authentication<'a> {
     login: &'a Login,
+    binding: Vec<u8>,
     scram: Option<ScramSha256>,
     is_scram_verified: bool,
 }
@@ -28,8 +29,9 @@ pub enum Step {
 }
 
 impl<'a> Authentication<'a> {
-    pub fn new(login: &'a Login) -> Authentication<'a> {
-        Authentication { login, scram: None, is_scram_verified: false }
+    /// `binding` is the channel's `tls-server-end-point`, empty where it has none.
+    pub fn new(login: &'a Login, binding: Vec<u8>) -> Authentication<'a> {
+        Authentication { login, binding, scram: None, is_scram_verified: false }
     }
 
     /// Take one authentication message.
@@ -69,12 +71,20 @@ impl<'a> Authentication<'a> {
     }
 
     fn begin_scram(&mut self, body: &backend::AuthenticationSaslBody) -> Result<Step> {
-        if !body.mechanisms().any(|mechanism| Ok(mechanism == SCRAM_SHA_256))? {
+        let offered: Vec<String> = body.mechanisms().map(|mechanism| Ok(mechanism.to_owned())).collect()?;
+        let is_offered = |wanted: &str| offered.iter().any(|mechanism| mechanism == wanted);
+        let (mechanism, binding) = match (self.binding.is_empty(), is_offered(SCRAM_SHA_256_PLUS)) {
+            (false, true) => (SCRAM_SHA_256_PLUS, ChannelBinding::tls_server_end_point(self.binding.clone())),
+            // Said so that a server which does offer it can tell that somebody in between took it away.
+            (false, false) => (SCRAM_SHA_256, ChannelBinding::unrequested()),
+            (true, _) => (SCRAM_SHA_256, ChannelBinding::unsupported()),
+        };
+        if !is_offered(mechanism) {
             return Err(refused("The server offers no SCRAM-SHA-256."));
         }
-        let scram = self.scram.insert(ScramSha256::new(password_of(self.login)?, ChannelBinding::unsupported()));
+        let scram = self.scram.insert(ScramSha256::new(password_of(self.login)?, binding));
         let first = scram.message();
-        send(|message| frontend::sasl_initial_response(SCRAM_SHA_256, first, message))
+        send(|message| frontend::sasl_initial_response(mechanism, first, message))
     }
 
     fn password(&self) -> Result<&'a [u8]> {
@@ -128,13 +138,16 @@ mod tests {
 
     #[test]
     fn trust_needs_no_password() {
-        assert_eq!(Authentication::new(&login(None)).answer(&request(&[0, 0, 0, 0])).ok(), Some(Step::Done));
+        assert_eq!(
+            Authentication::new(&login(None), Vec::new()).answer(&request(&[0, 0, 0, 0])).ok(),
+            Some(Step::Done)
+        );
     }
 
     #[test]
     fn md5_hashes_password_user_and_salt() {
         let login = login(Some("secret"));
-        let step = Authentication::new(&login).answer(&request(&[0, 0, 0, 5, 1, 2, 3, 4])).ok();
+        let step = Authentication::new(&login, Vec::new()).answer(&request(&[0, 0, 0, 5, 1, 2, 3, 4])).ok();
         let Some(Step::Send(message)) = step else { panic!("no answer: {step:?}") };
         // md5(md5("secret" || "ann") || 01020304), computed with md5sum
         assert_eq!(message[5..], b"md59009ce60b9ca97f1e752376843d1309e\0"[..]);
@@ -142,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_missing_password_is_named_and_the_user_too() {
-        let error = Authentication::new(&login(None)).answer(&request(&[0, 0, 0, 3])).err();
+        let error = Authentication::new(&login(None), Vec::new()).answer(&request(&[0, 0, 0, 3])).err();
         let text = format!("{error:?}");
         assert!(text.contains("ann") && text.contains("password"), "{text}");
     }
@@ -150,13 +163,30 @@ mod tests {
     #[test]
     fn scram_that_ends_without_the_servers_proof_is_refused() {
         let login = login(Some("secret"));
-        let mut authentication = Authentication::new(&login);
+        let mut authentication = Authentication::new(&login, Vec::new());
         assert!(matches!(authentication.answer(&request(b"\0\0\0\x0aSCRAM-SHA-256\0\0")), Ok(Step::Send(_))));
         assert!(authentication.answer(&request(&[0, 0, 0, 0])).is_err());
     }
 
     #[test]
+    fn scram_is_bound_to_the_channel_where_both_sides_can() {
+        let login = login(Some("secret"));
+        let cases: [(&[u8], &[u8], &str, &str); 4] = [
+            (b"", b"SCRAM-SHA-256\0\0", "SCRAM-SHA-256", "n,,"),
+            (b"hash", b"SCRAM-SHA-256\0\0", "SCRAM-SHA-256", "y,,"),
+            (b"", b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0", "SCRAM-SHA-256", "n,,"),
+            (b"hash", b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0", "SCRAM-SHA-256-PLUS", "p=tls-server-end-point,,"),
+        ];
+        for (binding, offer, mechanism, header) in cases {
+            let step = Authentication::new(&login, binding.to_vec()).answer(&request(&[b"\0\0\0\x0a", offer].concat()));
+            let Ok(Step::Send(message)) = step else { panic!("no answer: {step:?}") };
+            let text = String::from_utf8_lossy(&message[5..]).into_owned();
+            assert!(text.starts_with(&format!("{mechanism}\0")) && text.contains(header), "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_method_we_do_not_have_is_refused() {
-        assert!(Authentication::new(&login(Some("x"))).answer(&request(&[0, 0, 0, 7])).is_err());
+        assert!(Authentication::new(&login(Some("x")), Vec::new()).answer(&request(&[0, 0, 0, 7])).is_err());
     }
 }

@@ -20,11 +20,20 @@ const READ_BYTES: usize = 256 * 1024;
 /// A stream that blocks, and that can tell whether reading would.
 pub trait Stream: Read + Write {
     fn is_readable(&self) -> io::Result<bool>;
+
+    /// The channel binding `tls-server-end-point`; empty without TLS.
+    fn channel_binding(&self) -> Vec<u8> {
+        Vec::new()
+    }
 }
 
 impl Stream for sdk::Socket {
     fn is_readable(&self) -> io::Result<bool> {
         sdk::Socket::is_readable(self)
+    }
+
+    fn channel_binding(&self) -> Vec<u8> {
+        self.tls_end_point()
     }
 }
 
@@ -51,7 +60,7 @@ impl<S: Stream> Connection<S> {
     }
 
     fn authenticate(&mut self, login: &Login) -> Result<()> {
-        let mut authentication = Authentication::new(login);
+        let mut authentication = Authentication::new(login, self.stream.channel_binding());
         loop {
             let message = self.receive()?;
             match authentication.answer(&self.incoming.parse(message)?)? {

@@ -20,6 +20,7 @@ mod quote;
 mod server_error;
 mod session;
 mod startup;
+mod tls;
 
 pub use connection::{Connection, Stream};
 pub use error::{Error, Result};
@@ -29,3 +30,4 @@ pub use quote::{identifier, literal, qualified};
 pub use server_error::ServerError;
 pub use session::{Config, Session};
 pub use startup::Login;
+pub use tls::{SslMode, TlsConfig};

@@ -8,8 +8,7 @@ use crate::cancel::{BackendKey, cancel_message};
 use crate::connection::Connection;
 use crate::error::Result;
 use crate::startup::Login;
-
-const CONNECT_TIMEOUT_MS: i32 = 15_000;
+use crate::tls::{self, Encryption, TlsConfig};
 
 /// The part of a connector's configuration that both directions share. A host that begins with `/` is the directory
 /// of a Unix socket.
@@ -23,6 +22,8 @@ pub struct Config {
     pub database: String,
     #[serde(default = "default_schema")]
     pub schema: String,
+    #[serde(flatten)]
+    pub tls: TlsConfig,
 }
 
 fn default_port() -> u16 {
@@ -38,6 +39,7 @@ fn default_schema() -> String {
 pub struct Session {
     pub config: Config,
     pub connection: Connection<sdk::Socket>,
+    encryption: Encryption,
 }
 
 impl Session {
@@ -48,8 +50,9 @@ impl Session {
         let named = |error: sdk::Error| {
             error.detail("host", &config.host).detail("user", &config.user).detail("database", &config.database)
         };
-        let connection = connect(&config).and_then(|socket| Ok(Connection::start(socket, &login)?)).map_err(named)?;
-        Ok(Session { config, connection })
+        let (connection, encryption) =
+            tls::connect(&config, |socket| Ok(Connection::start(socket, &login)?)).map_err(named)?;
+        Ok(Session { config, connection, encryption })
     }
 
     /// What the other side is, for people.
@@ -67,15 +70,23 @@ impl Session {
     }
 
     fn cancel(&self, key: BackendKey) -> Result<()> {
-        let mut socket = connect(&self.config).map_err(std::io::Error::other)?;
+        let mut socket = tls::open(&self.config, self.encryption).map_err(std::io::Error::other)?;
         Ok(socket.write_all(&cancel_message(key))?)
     }
 }
 
-fn connect(config: &Config) -> sdk::Result<sdk::Socket> {
-    if config.host.starts_with('/') {
-        let path = format!("{}/.s.PGSQL.{}", config.host.trim_end_matches('/'), config.port);
-        return sdk::Socket::connect(&path, 0, CONNECT_TIMEOUT_MS);
+impl Config {
+    /// Whether the server is reached by a Unix socket.
+    pub(crate) fn is_local(&self) -> bool {
+        self.host.starts_with('/')
     }
-    sdk::Socket::connect(&config.host, config.port, CONNECT_TIMEOUT_MS)
+
+    /// Connect, and say nothing yet.
+    pub(crate) fn socket(&self, timeout_ms: i32) -> sdk::Result<sdk::Socket> {
+        if self.is_local() {
+            let path = format!("{}/.s.PGSQL.{}", self.host.trim_end_matches('/'), self.port);
+            return sdk::Socket::connect(&path, 0, timeout_ms);
+        }
+        sdk::Socket::connect(&self.host, self.port, timeout_ms)
+    }
 }

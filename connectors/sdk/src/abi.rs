@@ -41,6 +41,8 @@ imports! {
     fn sock_read(socket: i64, pointer: *mut u8, length: usize) -> i32;
     fn sock_write(socket: i64, pointer: *const u8, length: usize) -> i32;
     fn sock_wait(pointer: *mut u8, count: i32, timeout_ms: i32) -> i32;
+    fn sock_start_tls(socket: i64, pointer: *const u8, length: usize, timeout_ms: i32) -> i32;
+    fn sock_tls_end_point(socket: i64, pointer: *mut u8, capacity: usize) -> i32;
     fn sock_close(socket: i64) -> i32;
 }
 
@@ -119,6 +121,14 @@ pub(crate) fn sock_write(socket: i64, bytes: &[u8]) -> Answer {
 
 pub(crate) fn sock_wait(records: &mut [u8], count: i32, timeout_ms: i32) -> Answer {
     answer(i64::from(unsafe { raw::sock_wait(records.as_mut_ptr(), count, timeout_ms) }))
+}
+
+pub(crate) fn sock_start_tls(socket: i64, request: &[u8], timeout_ms: i32) -> Answer {
+    answer(i64::from(unsafe { raw::sock_start_tls(socket, request.as_ptr(), request.len(), timeout_ms) }))
+}
+
+pub(crate) fn sock_tls_end_point(socket: i64, into: &mut [u8]) -> Answer {
+    answer(i64::from(unsafe { raw::sock_tls_end_point(socket, into.as_mut_ptr(), into.len()) }))
 }
 
 pub(crate) fn sock_close(socket: i64) {

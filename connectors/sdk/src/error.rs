@@ -106,6 +106,9 @@ impl Error {
             Status::NotFound => (Category::TransientNetwork, "host_not_found"),
             Status::Refused => (Category::TransientNetwork, "connection_refused"),
             Status::TimedOut => (Category::TransientNetwork, "timed_out"),
+            Status::TlsFailed => (Category::Config, "tls_failed"),
+            Status::Untrusted => (Category::Auth, "tls_untrusted"),
+            Status::BadFile => (Category::Config, "tls_files"),
             Status::Reset => (Category::TransientNetwork, "connection_reset"),
             Status::TooLarge | Status::Limit => (Category::Data, "batch_too_large"),
             Status::BadHandle | Status::BadState | Status::OutOfBounds | Status::EndOfStream => {

@@ -26,7 +26,7 @@ pub use request::{
     PrepareRequest, Receipt, RemovedColumn, ResumeRequest, RunRequest, SchemaEvolution, Server, Stream, StreamRequest,
     SyncMode, TargetPlan, TypeChange, WriteMode,
 };
-pub use socket::Socket;
+pub use socket::{Socket, TlsRequest, Verify};
 
 /// What the export macros expand to; not for use by hand.
 #[doc(hidden)]

@@ -4,11 +4,33 @@
 
 use std::io;
 
+use serde::Serialize;
+
 use crate::abi;
 use crate::abi_numbers::{READABLE, Status, WRITABLE};
-use crate::error::{Error, Result};
+use crate::error::{Category, Error, Result};
 
 const NO_TIMEOUT: i32 = -1;
+const MAX_BINDING_BYTES: usize = 64;
+
+/// What a server's certificate must prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verify {
+    None,
+    Ca,
+    Full,
+}
+
+/// What [`Socket::start_tls`] asks for (docs/ABI.md §7): the server's name, and files by their paths.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct TlsRequest<'a> {
+    pub server_name: &'a str,
+    pub verify: Verify,
+    pub roots: Option<&'a str>,
+    pub certificate: Option<&'a str>,
+    pub key: Option<&'a str>,
+}
 
 /// A socket, closed when it is dropped.
 #[derive(Debug)]
@@ -27,6 +49,24 @@ impl Socket {
         let handle = abi::sock_connect(host, port, timeout_ms)
             .map_err(|status| Error::of_status(status, &doing).detail("host", host).detail("port", port.to_string()))?;
         Ok(Socket { handle })
+    }
+
+    /// Shake hands within `timeout_ms`, and move all further bytes under TLS. After an error the socket is closed.
+    pub fn start_tls(&mut self, request: &TlsRequest<'_>, timeout_ms: i32) -> Result<()> {
+        let document = serde_json::to_vec(request)
+            .map_err(|error| Error::new(Category::Internal, "tls_request", error.to_string()))?;
+        let doing = format!("to secure the connection to {}", request.server_name);
+        abi::sock_start_tls(self.handle, &document, timeout_ms)
+            .map_err(|status| Error::of_status(status, &doing).detail("host", request.server_name))?;
+        Ok(())
+    }
+
+    /// The channel binding `tls-server-end-point` of the server's certificate; empty where there is none.
+    pub fn tls_end_point(&self) -> Vec<u8> {
+        let mut binding = vec![0; MAX_BINDING_BYTES];
+        let length = abi::sock_tls_end_point(self.handle, &mut binding).unwrap_or(0);
+        binding.truncate(usize::try_from(length).unwrap_or(0));
+        binding
     }
 
     /// Whether a read would give bytes, or the end, at once.

@@ -17,9 +17,10 @@ _HINTS: Mapping[str, str] = {
     "memory_limit": "raise limits.max_memory of the connector, or lower resources.max_batch_bytes.",
     "table_not_found": "`rapidbyte discover` with the same pipeline file lists the tables there are.",
     "column_not_found": "`rapidbyte discover` with the same pipeline file lists the columns there are.",
+    "tls_not_offered": "set `sslmode` to prefer or disable, or switch ssl on in the server's postgresql.conf.",
     "timed_out": "check that no firewall is in between; limits.timeout_seconds of the connector says how long to wait.",
     # SQLSTATEs of Postgres.
-    "28000": "check `user` in the connector's config, and the server's pg_hba.conf.",
+    "28000": "check `user` and `sslmode` in the connector's config, and the server's pg_hba.conf.",
     "28P01": "check `user` and `password` in the connector's config; a password with special characters needs quotes.",
     "3D000": "check `database` in the connector's config; `psql -l` lists those of a server.",
     "3F000": "check `schema` in the connector's config.",
