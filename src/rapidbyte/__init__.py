@@ -20,6 +20,7 @@ from rapidbyte.model import (
     RunReport,
     RunStatus,
     Stream,
+    StreamPreview,
     StreamReport,
 )
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         StreamStarted,
         check_pipeline,
         discover,
+        preview_pipeline,
         run_pipeline,
     )
 
@@ -59,11 +61,13 @@ __all__ = [
     "RunStatus",
     "Stream",
     "StreamFinished",
+    "StreamPreview",
     "StreamProgress",
     "StreamReport",
     "StreamStarted",
     "check_pipeline",
     "discover",
+    "preview_pipeline",
     "run_pipeline",
 ]
 

@@ -281,6 +281,15 @@ class RunReport:
         return sum(stream.bytes_read for stream in self.streams)
 
 
+@dataclass(frozen=True, slots=True)
+class StreamPreview:
+    """The first rows of a stream as text, None for NULL; nothing of it was written."""
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+
+
 class CheckStatus(Enum):
     """The verdict of one check."""
 

@@ -33,6 +33,7 @@ class Options:
     is_quiet: bool = False
     action: str | None = None
     file: Path | None = None
+    is_dry: bool = False
     is_kept: bool = False
     pipeline: str | None = None
     stream: str | None = None
@@ -51,6 +52,8 @@ def parse(arguments: Sequence[str]) -> Options:
         parser.error(_unknown(command))
     given = vars(parser.parse_args(arguments))
     given["letter_ids"] = tuple(given.pop("letter_ids", ()))
+    if given["command"] == "run" and given["limit"] and not given["is_dry"]:
+        parser.error("argument --limit: is for --dry-run only; a run moves all rows")
     return Options(**given)
 
 
@@ -73,7 +76,10 @@ def _parser() -> _Parser:
     shared.add_argument("-q", "--quiet", dest="is_quiet", action="store_true", help="show no progress")
     file = _Parser(add_help=False)
     file.add_argument("file", type=Path, metavar="FILE", help="the pipeline document (YAML)")
-    commands.add_parser("run", parents=[file, shared], help="move the data of a pipeline")
+    run = commands.add_parser("run", parents=[file, shared], help="move the data of a pipeline")
+    dry = "show the first rows of each stream, and write nothing"
+    run.add_argument("--dry-run", dest="is_dry", action="store_true", help=dry)
+    run.add_argument("--limit", type=_count, default=0, metavar="N", help="with --dry-run: so many rows (10)")
     commands.add_parser("check", parents=[file, shared], help="verify a pipeline without moving a row")
     commands.add_parser("discover", parents=[file, shared], help="list what a pipeline's source offers")
     schema = "print the JSON Schema of pipeline documents, for editors"

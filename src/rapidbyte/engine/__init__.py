@@ -13,6 +13,7 @@ from rapidbyte.engine.events import (
     StreamProgress,
     StreamStarted,
 )
+from rapidbyte.engine.preview import preview_pipeline
 from rapidbyte.engine.run import run_pipeline
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "StreamStarted",
     "check_pipeline",
     "discover",
+    "preview_pipeline",
     "run_pipeline",
 ]

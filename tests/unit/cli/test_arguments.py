@@ -20,6 +20,8 @@ def options(command: str, **given: object) -> Options:
     [
         ("run p.yaml", options("run", file=Path("p.yaml"))),
         ("run --json -q p.yaml", options("run", file=Path("p.yaml"), is_json=True, is_quiet=True)),
+        ("run p.yaml --dry-run", options("run", file=Path("p.yaml"), is_dry=True)),
+        ("run p.yaml --dry-run --limit 3", options("run", file=Path("p.yaml"), is_dry=True, limit=3)),
         ("check p.yaml --json", options("check", file=Path("p.yaml"), is_json=True)),
         ("discover p.yaml --quiet", options("discover", file=Path("p.yaml"), is_quiet=True)),
         ("schema", options("schema")),
@@ -66,6 +68,7 @@ def test_command_line_is_read(arguments: str, expected: Options) -> None:
         ("p.yaml", "'p.yaml' is not a command; to move its data: rapidbyte run p.yaml"),
         ("run", "the following arguments are required: FILE"),
         ("run a.yaml b.yaml", "unrecognized arguments: b.yaml"),
+        ("run p.yaml --limit 3", "argument --limit: is for --dry-run only; a run moves all rows"),
         ("runs --limit 0", "argument --limit: '0' is not a whole number of at least 1"),
         ("runs --state s.db --file p.yaml", "argument --file: not allowed with argument --state"),
         ("dlq", "the following arguments are required: ACTION"),

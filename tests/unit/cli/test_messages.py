@@ -34,6 +34,7 @@ from rapidbyte.model import (
     RunStatus,
     StateSpec,
     Stream,
+    StreamPreview,
     StreamReport,
 )
 from rapidbyte.state import RunRecord, open_state
@@ -157,6 +158,13 @@ def test_report_of_a_run(snapshot: SnapshotAssertion) -> None:
         StreamReport("a_rather_long_name", 1, 1, 10, 1, 0.0, 1),
     )
     assert run_command.report_text(RunReport("5eed", "nightly", RunStatus.COMPLETED, 1.75, streams)) == snapshot
+
+
+def test_rows_of_a_dry_run(snapshot: SnapshotAssertion) -> None:
+    columns = (Column("id", "integer", False), Column("note", "text", True))
+    rows = (("1", None), ("2", "line\nand a rather long text that goes on and on"))
+    assert run_command.preview_text(StreamPreview("users", columns, rows)) == snapshot(name="rows")
+    assert run_command.preview_text(StreamPreview("empty", columns, ())) == snapshot(name="none")
 
 
 def test_verdict_of_a_check(snapshot: SnapshotAssertion) -> None:

@@ -1,6 +1,8 @@
-"""`rapidbyte run FILE`: move the data of a pipeline."""
+"""`rapidbyte run FILE`: move the data of a pipeline, or show its first rows."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import rapidbyte
 from rapidbyte.cli.arguments import Options
@@ -10,14 +12,18 @@ from rapidbyte.cli.figures import aligned, counted, megabytes, rate
 from rapidbyte.cli.located import problems_located
 from rapidbyte.cli.output import Output
 from rapidbyte.cli.signals import Signals
-from rapidbyte.model import RunReport
+from rapidbyte.model import RunReport, StreamPreview
 
+_PREVIEW_ROWS = 10
+_SHOWN_CHARS = 40
 _FIGURES = ("rows", "MB", "seconds", "rows/s")
 
 
 def execute(options: Options, output: Output, signals: Signals) -> ExitCode:
-    """Run the pipeline and write what was moved. Raises RapidbyteError."""
+    """Run the pipeline and write what was moved, or what would be. Raises RapidbyteError."""
     assert options.file is not None
+    if options.is_dry:
+        return _preview(options, options.file, output, signals)
     cancel = rapidbyte.Cancellation()
     with problems_located(options.file), signals.stopping(cancel.cancel), progress_for(output) as progress:
         report = rapidbyte.run_pipeline(options.file, on_event=progress.on_event, cancel=cancel)
@@ -26,6 +32,44 @@ def execute(options: Options, output: Output, signals: Signals) -> ExitCode:
     else:
         output.result(report_text(report))
     return ExitCode.OK
+
+
+def _preview(options: Options, file: Path, output: Output, signals: Signals) -> ExitCode:
+    cancel = rapidbyte.Cancellation()
+    with problems_located(file), signals.stopping(cancel.cancel):
+        previews = rapidbyte.preview_pipeline(file, limit=options.limit or _PREVIEW_ROWS, cancel=cancel)
+    if output.is_json:
+        output.document({"streams": [preview_document(preview) for preview in previews]})
+    else:
+        output.result("\n\n".join(preview_text(preview) for preview in previews))
+        output.say("Nothing was written.")
+    return ExitCode.OK
+
+
+def preview_text(preview: StreamPreview) -> str:
+    """Return the first rows of a stream for a person; long values are cut."""
+    noun = "row" if len(preview.rows) == 1 else "rows"
+    header = tuple(column.name for column in preview.columns)
+    rows = [tuple(_shown(cell) for cell in row) for row in preview.rows]
+    return f"{preview.name}: {len(rows)} {noun}\n{aligned(header, rows)}"
+
+
+def preview_document(preview: StreamPreview) -> dict[str, object]:
+    """Return the first rows of a stream for a machine."""
+    return {
+        "name": preview.name,
+        "columns": [
+            {"name": column.name, "type": column.type, "nullable": column.nullable} for column in preview.columns
+        ],
+        "rows": [list(row) for row in preview.rows],
+    }
+
+
+def _shown(cell: str | None) -> str:
+    if cell is None:
+        return "NULL"
+    line = cell.replace("\n", "\\n").replace("\t", "\\t")
+    return line if len(line) <= _SHOWN_CHARS else f"{line[: _SHOWN_CHARS - 1]}…"
 
 
 def report_text(report: RunReport) -> str:
