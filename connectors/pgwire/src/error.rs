@@ -77,7 +77,8 @@ fn category_of(sqlstate: &str) -> Category {
         "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" => Category::TransientDb,
         _ => match sqlstate.get(..2) {
             Some("08" | "40" | "53" | "58") => Category::TransientDb,
-            Some("22" | "23") => Category::Data,
+            // 54: a row that is too large, and the like. P0: a function or trigger of the server raised it.
+            Some("22" | "23" | "54" | "P0") => Category::Data,
             Some("42" | "3F" | "2B" | "44" | "0A") => Category::Schema,
             _ => Category::Internal,
         },
@@ -99,6 +100,8 @@ mod tests {
             ("42P01", Category::Schema),
             ("22003", Category::Data),
             ("23505", Category::Data),
+            ("54000", Category::Data),
+            ("P0001", Category::Data),
             ("40P01", Category::TransientDb),
             ("53300", Category::TransientDb),
             ("57P01", Category::TransientDb),

@@ -33,7 +33,12 @@ _HINTS: Mapping[str, str] = {
     "57P03": "the server is starting up or shutting down; run again in a moment.",
     "22P02": "a value does not fit the type of its column in the destination.",
     "22003": "a value does not fit the type of its column in the destination.",
+    "22012": "a view of the source divides by zero; mend it, or leave the column out with `columns`.",
     "23502": "a column of the destination allows no NULL, but the source has some.",
+    "23503": "move the table that the message names first.",
+    "23514": "change the row at the source, or the destination's constraint that the message names.",
+    "57014": "raise statement_timeout for the `user` of the config on that server.",
+    "P0001": "a function or trigger of the server refused this; its owner knows why.",
     "23505": "append only adds rows: empty the destination's table first if its rows should be replaced.",
 }
 

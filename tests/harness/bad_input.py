@@ -1,0 +1,28 @@
+"""Bad input as data: what is wrong, and the typed error that has to come of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rapidbyte.errors import RapidbyteError
+
+
+@dataclass(frozen=True, slots=True)
+class BadDatabase:
+    """One thing wrong at a server, and the error of a run that meets it.
+
+    `sql` is run first by a superuser, with `{src}`, `{dst}`, `{role}` and `{database}` in it. `source` and
+    `destination` change the connectors' configs; the sides named in `as_role` connect as a user without privileges of
+    its own. `words` stand in the error's message or hint.
+    """
+
+    name: str
+    error: type[RapidbyteError]
+    code: str
+    words: tuple[str, ...]
+    sql: str = ""
+    stream: str = "users"
+    columns: tuple[str, ...] | None = None
+    source: dict[str, object] = field(default_factory=dict)
+    destination: dict[str, object] = field(default_factory=dict)
+    as_role: tuple[str, ...] = ()
