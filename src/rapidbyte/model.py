@@ -253,6 +253,7 @@ class StreamReport:
     batches: int
     duration_s: float
     attempts: int
+    rows_rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)

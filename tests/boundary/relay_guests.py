@@ -117,6 +117,7 @@ def destination_guest(
     before_receiving: str = "",
     prepare_body: str = "(call $ok)",
     resumed: Mapping[str, object] | None = None,
+    fields: str = "",
 ) -> bytes:
     """Return a destination that takes frames to their end, makes a checkpoint and answers.
 
@@ -148,6 +149,6 @@ def destination_guest(
             "rb_resume": "(call $ok)" if resumed is None else script.answer(resumed),
             "rb_run": body,
         },
-        fields="\n".join(script.fields),
+        fields="\n".join([*script.fields, fields]),
         manifest=manifest_of("destination"),
     )

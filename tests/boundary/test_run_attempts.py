@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import rapidbyte
 from boundary.fix_runs import GOOD_DESTINATION, GOOD_SOURCE, MakeDocument, Run
 from boundary.relay_guests import destination_guest, failure, frame, moved, source_guest
 from rapidbyte.errors import InternalError, NetworkError
+from rapidbyte.model import StateSpec
+from rapidbyte.state import open_state
 
 _CHECKPOINT = {"stream": 0, "rows": 5, "bytes": 40}
 _RECEIPT = {"run_id": "another", "position": None, "rows": 5, "bytes": 40, "is_complete": True, "is_finished": False}
@@ -72,3 +75,42 @@ def test_a_receipt_that_cannot_be_read_is_a_fault_of_the_connector(run: Run, cha
     with pytest.raises(InternalError) as caught:
         run(GOOD_SOURCE, destination)
     assert caught.value.code == "bad_result"
+
+
+def _rejecting(row: Mapping[str, object], answer: Mapping[str, object]) -> bytes:
+    """Return a destination that rejects one row before it takes the rest, and fails with `refused` if it may not."""
+    document = {"stream": 0, "category": "data", "code": "bad", "reason": "Bad.", "row": row}
+    text = json.dumps(document).replace('"', '\\"')
+    refused = json.dumps(failure("refused", "internal")).replace('"', '\\"')
+    length = len(json.dumps(failure("refused", "internal")))
+    return destination_guest(
+        _CHECKPOINT,
+        answer,
+        before_receiving=f"""(if (i32.ne (call $reject (i32.const 0) (i32.const {len(json.dumps(document))}))
+          (i32.const 0)) (then (return (call $result (i32.const 400) (i32.const {length})))))""",
+        fields=f'(data (i32.const 0) "{text}") (data (i32.const 400) "{refused}")',
+    )
+
+
+@pytest.mark.parametrize(("policy", "kept"), [("skip", 0), ("dlq", 1)])
+def test_a_rejected_row_is_counted_and_kept_where_the_policy_says_so(
+    document: MakeDocument, state_path: Path, policy: str, kept: int
+) -> None:
+    values = document(GOOD_SOURCE, _rejecting({"id": "7"}, moved(5)))
+    values["destination"]["on_data_error"] = policy  # type: ignore[index]  # a document is values of any type
+    (stream,) = rapidbyte.run_pipeline(values, state_path=state_path).streams
+    assert (stream.rows_read, stream.rows_written, stream.rows_rejected) == (5, 4, 1)
+    with open_state(StateSpec(connection=str(state_path))) as state:
+        rows = [stored.letter.row for stored in state.dead_letters.list()]
+    assert rows == [{"id": "7"}] * kept
+
+
+@pytest.mark.parametrize(("policy", "row"), [("fail", {"id": "7"}), ("skip", {"id": 7})])
+def test_a_row_that_may_not_be_rejected_is_refused(
+    document: MakeDocument, state_path: Path, policy: str, row: Mapping[str, object]
+) -> None:
+    values = document(GOOD_SOURCE, _rejecting(row, moved(5)))
+    values["destination"]["on_data_error"] = policy  # type: ignore[index]  # as above
+    with pytest.raises(InternalError) as caught:
+        rapidbyte.run_pipeline(values, state_path=state_path)
+    assert caught.value.code == "refused"

@@ -183,6 +183,39 @@ def test_null_cursor_fails_the_run(ask: Ask, schemas: SchemaPair, run: Increment
     assert ask("SELECT count(*) FROM pg_namespace WHERE nspname = %s", schemas.destination) == [(0,)]
 
 
+def test_null_cursor_is_skipped_where_that_is_asked_for(ask: Ask, run: Incremental) -> None:
+    ask("CREATE TABLE {s}.t (id int PRIMARY KEY, c int)")
+    ask("INSERT INTO {s}.t VALUES (1, 1), (2, NULL)")
+    assert _moved(run(NULL_CURSOR="skip")) == (1, 1)
+    ask("UPDATE {s}.t SET c = 2 WHERE id = 2")
+    assert _moved(run(NULL_CURSOR="skip")) == (1, 1)
+    assert ask("SELECT * FROM {d}.t ORDER BY id") == [(1, 1), (2, 2)]
+
+
+def test_lag_leaves_rows_for_a_later_run(ask: Ask, run: Incremental) -> None:
+    ask("CREATE TABLE {s}.t (id int PRIMARY KEY, c numeric)")
+    ask("INSERT INTO {s}.t SELECT n, n FROM generate_series(1, 10) AS n")
+    assert _moved(run(CURSOR_LAG="2.5")) == (7, 7)
+    ask("INSERT INTO {s}.t VALUES (11, 7.25), (12, 12)")  # the first comes late, and in time
+    assert _moved(run(CURSOR_LAG="2.5")) == (3, 3)
+    assert ask("SELECT id FROM {d}.t ORDER BY c") == [(n,) for n in (1, 2, 3, 4, 5, 6, 7, 11, 8, 9)]
+
+
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
+def test_lag_behind_the_clock(ask: Ask, run: Incremental, kind: str) -> None:
+    ask("CREATE TABLE {s}.t (id int PRIMARY KEY, c " + kind + ")")
+    ask("INSERT INTO {s}.t VALUES (1, now() - interval '3 days'), (2, now()), (3, 'infinity')")
+    assert _moved(run(CURSOR_LAG="86400")) == (1, 1)
+    assert ask("SELECT id FROM {d}.t") == [(1,)]
+
+
+def test_lag_needs_a_cursor_with_distances(ask: Ask, run: Incremental) -> None:
+    ask("CREATE TABLE {s}.t (id int PRIMARY KEY, c text)")
+    with pytest.raises(SchemaError) as caught:
+        run(CURSOR_LAG="1")
+    assert caught.value.code == "cursor_type"
+
+
 def test_cursor_that_was_dropped_retyped_or_exchanged_is_a_typed_error(ask: Ask, run: Incremental) -> None:
     ask("CREATE TABLE {s}.t (id int PRIMARY KEY, c int, other int)")
     ask("INSERT INTO {s}.t VALUES (1, 1, 1)")

@@ -12,7 +12,7 @@ from harness.cli import Cli
 from harness.fix_pipelines import RunPipeline
 from harness.fix_schemas import Seed
 from harness.fix_tables import Ask
-from harness.kill_points import AFTER_THE_END, BEFORE_THE_END
+from harness.kill_points import AFTER_THE_END, BEFORE_THE_END, WITH_BAD_ROWS
 from harness.names import SchemaPair
 from harness.oracle import TableName, assert_same_table
 from rapidbyte.engine.points import VARIABLE
@@ -62,3 +62,19 @@ def test_next_run_leaves_what_an_undisturbed_one_would(
     for table in _TABLES:
         source, destination = TableName(schemas.source, table), TableName(schemas.destination, table)
         assert_same_table(session, source, destination, copies=copies)
+
+
+@pytest.mark.parametrize("point", WITH_BAD_ROWS)
+@pytest.mark.parametrize("way", WAYS)
+def test_next_run_leaves_out_the_same_rows(
+    seeded: Seed, ask: Ask, run_pipeline: RunPipeline, cli: Cli, way: str, point: str
+) -> None:
+    seeded("fixtures/sql/two_tables.sql")
+    ask("CREATE SCHEMA {d}")
+    ask("CREATE TABLE {d}.first (LIKE {s}.first INCLUDING ALL, CHECK (id % 1000 <> 7))")
+    modes = {**WAYS[way], "ON_DATA_ERROR": "dlq"}
+    killed = cli.run("run", _PIPELINE, **modes, **{VARIABLE: f"{point}:2"})
+    assert killed.code == -signal.SIGKILL, f"{point} was not reached: {killed.stderr}"
+    run_pipeline(_PIPELINE, **modes)
+    good = ask("SELECT * FROM {s}.first WHERE id % 1000 <> 7 ORDER BY id")
+    assert ask("SELECT * FROM {d}.first ORDER BY id") == good

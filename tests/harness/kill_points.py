@@ -24,3 +24,4 @@ BEFORE_THE_END = (
     "destination.before_finish",
 )
 AFTER_THE_END = ("destination.finished", "engine.finished", "engine.before_record")
+WITH_BAD_ROWS = ("destination.rejected",)

@@ -2,7 +2,7 @@
 //!
 //! [`prepared`] is a stream and how its rows meet those there, [`target`] knows what the database has and makes what is
 //! missing, [`key`] finds its keys, [`drift`] tells what differs, [`plan`] fits the columns of a stream to those of its table, [`encode`] turns Arrow
-//! values into binary fields, [`load`] sends them, [`landing`] merges them, [`stream`] holds the transactions, and
+//! values into binary fields, [`load`] sends them, [`sift`] finds those that are not taken, [`landing`] merges them, [`stream`] holds the transactions, and
 //! [`receipt`] says in each of them what it made durable.
 
 mod drift;
@@ -13,6 +13,7 @@ mod load;
 mod plan;
 mod prepared;
 mod receipt;
+mod sift;
 mod stream;
 mod target;
 

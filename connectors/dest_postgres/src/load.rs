@@ -120,6 +120,14 @@ impl Load {
         Err(Error::new(Category::Data, "rows_dropped", message))
     }
 
+    /// Make room for another load of this transaction.
+    pub(crate) fn clear(&mut self, connection: &mut Connection<Socket>) -> Result<()> {
+        if self.is_staged {
+            connection.execute("DROP TABLE pg_temp.rapidbyte_stage")?;
+        }
+        Ok(())
+    }
+
     /// Take everything back.
     pub(crate) fn abandon(&mut self, connection: &mut Connection<Socket>) -> Result<()> {
         if matches!(self.courier, Courier::Copy(_)) && !connection.is_idle() {

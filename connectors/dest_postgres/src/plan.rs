@@ -228,6 +228,7 @@ mod tests {
             key: vec![],
             is_unique_at_source: false,
             evolution,
+            is_sifted: false,
             changes: vec![],
         };
         Plan::new(&prepared, &Schema::new(fields), existing, Way::Append).ok()

@@ -1,7 +1,9 @@
 //! A stream that was prepared: its table, how rows meet those there, and the key they go by.
 
 use pgwire::Connection;
-use sdk::{Category, Column, Error, Result, SchemaEvolution, Socket, Stream, StreamRequest, WriteMode};
+use sdk::{
+    Category, Column, DataErrorPolicy, Error, Result, SchemaEvolution, Socket, Stream, StreamRequest, WriteMode,
+};
 
 use crate::drift::{Change, compare};
 use crate::key;
@@ -19,6 +21,8 @@ pub(crate) struct Prepared {
     /// The source itself keeps the key unique, so that no value of it can come twice.
     pub(crate) is_unique_at_source: bool,
     pub(crate) evolution: SchemaEvolution,
+    /// Rows that the table does not take are found and handed to the host.
+    pub(crate) is_sifted: bool,
     /// What differs between the stream and the table that was there.
     pub(crate) changes: Vec<Change>,
 }
@@ -52,6 +56,7 @@ impl Prepared {
             key,
             is_unique_at_source,
             evolution: request.schema_evolution,
+            is_sifted: request.on_data_error != DataErrorPolicy::Fail,
             changes,
         };
         verify(connection, &prepared, &source.columns)?;
@@ -123,6 +128,7 @@ mod tests {
             key: vec![],
             is_unique_at_source: false,
             evolution: SchemaEvolution::default(),
+            is_sifted: false,
             changes: vec![],
         };
         let (append, replace) = (WriteMode::Append, WriteMode::Replace);

@@ -57,12 +57,12 @@ pub(crate) fn verify(connection: &mut Connection<Socket>) -> Result<()> {
     if !schema_exists(connection, SCHEMA)? {
         return verify_database_privilege(connection, TABLE);
     }
+    let privilege = "pg_catalog.has_schema_privilege($1, 'USAGE')";
+    demand(connection, TABLE, privilege, SCHEMA, "USAGE ON SCHEMA")?; // without it the table cannot even be looked up
     if !table_exists(connection)? {
         let privilege = "pg_catalog.has_schema_privilege($1, 'CREATE')";
-        return demand(connection, TABLE, privilege, SCHEMA, "CREATE, USAGE ON SCHEMA");
+        return demand(connection, TABLE, privilege, SCHEMA, "CREATE ON SCHEMA");
     }
-    let privilege = "pg_catalog.has_schema_privilege($1, 'USAGE')";
-    demand(connection, TABLE, privilege, SCHEMA, "USAGE ON SCHEMA")?;
     let privilege = "pg_catalog.has_table_privilege($1, 'SELECT') AND pg_catalog.has_table_privilege($1, 'INSERT') \
                      AND pg_catalog.has_table_privilege($1, 'UPDATE')";
     demand(connection, TABLE, privilege, TABLE, "SELECT, INSERT, UPDATE ON")

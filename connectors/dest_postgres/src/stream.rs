@@ -18,6 +18,7 @@ use crate::load::{Load, LoadMethod};
 use crate::plan::{Plan, source_columns};
 use crate::prepared::Prepared;
 use crate::receipt::{self, Progress, Run};
+use crate::sift::Sieve;
 use crate::target;
 
 /// What one `run` writes of a stream, and what the same run has written of it before.
@@ -37,6 +38,7 @@ pub(crate) struct Assignment<'a> {
 struct Arrived {
     rows: u64,
     bytes: u64,
+    rejected_rows: u64,
     uncommitted_rows: u64,
     uncommitted_bytes: u64,
 }
@@ -48,7 +50,8 @@ pub(crate) struct StreamWriter<'a> {
     assignment: Assignment<'a>,
     reader: BatchReader,
     plan: Plan,
-    load: Load,
+    /// The load of this transaction; none where batches are sifted, each by loads of its own.
+    load: Option<Load>,
     arrived: Arrived,
     began_at: Instant,
 }
@@ -118,7 +121,13 @@ impl<'a> StreamWriter<'a> {
 
     fn write_batch(&mut self, metadata: &Metadata, frame: &Frame) -> Result<()> {
         let batch = self.reader.read(frame, metadata.rows)?;
-        self.load.write(self.connection, &self.plan, &batch)?;
+        match &mut self.load {
+            Some(load) => load.write(self.connection, &self.plan, &batch)?,
+            None => {
+                let sieve = Sieve { stream: self.index(), plan: &self.plan, method: self.assignment.method };
+                self.arrived.rejected_rows += sieve.load(self.connection, &batch)?;
+            }
+        }
         self.arrived.rows += metadata.rows;
         self.arrived.bytes += metadata.bytes;
         self.arrived.uncommitted_rows += metadata.rows;
@@ -146,7 +155,10 @@ impl<'a> StreamWriter<'a> {
 
     /// Make durable what arrived, with the receipt that covers it, and say so to the host.
     fn commit(&mut self, position: Option<&Value>, is_complete: bool) -> Result<()> {
-        let landed = self.load.finish(self.connection, &self.plan);
+        let landed = match &mut self.load {
+            Some(load) => load.finish(self.connection, &self.plan),
+            None => Ok(()),
+        };
         landed.and_then(|()| self.write_receipt(position, is_complete)).map_err(|error| self.rolled_back(error))?;
         log::point("destination.before_commit");
         self.execute_commit()?;
@@ -159,7 +171,7 @@ impl<'a> StreamWriter<'a> {
         let progress = Progress {
             attempt,
             position,
-            rows: earlier_rows + self.arrived.rows,
+            rows: earlier_rows + self.arrived.rows - self.arrived.rejected_rows,
             bytes: earlier_bytes + self.arrived.bytes,
             is_complete,
         };
@@ -172,7 +184,7 @@ impl<'a> StreamWriter<'a> {
         self.arrived.uncommitted_bytes = 0;
         self.began_at = Instant::now();
         self.connection.execute("BEGIN")?;
-        let load = Load::begin(self.connection, &self.plan, self.assignment.method);
+        let load = begin_loading(self.connection, &self.plan, &self.assignment);
         self.load = load.map_err(|error| self.rolled_back(error))?;
         Ok(())
     }
@@ -198,7 +210,7 @@ impl<'a> StreamWriter<'a> {
 
     /// Roll back after `error`, which stays the error also when the connection is gone: then the server rolls back.
     fn rolled_back(&mut self, error: Error) -> Error {
-        let undone = self.load.abandon(self.connection).is_ok()
+        let undone = self.load.as_mut().is_none_or(|load| load.abandon(self.connection).is_ok())
             && self.connection.is_idle()
             && self.connection.execute("ROLLBACK").is_ok();
         if !undone {
@@ -212,7 +224,7 @@ fn begin_load(
     connection: &mut Connection<Socket>,
     assignment: &Assignment<'_>,
     reader: &BatchReader,
-) -> Result<(Plan, Load)> {
+) -> Result<(Plan, Option<Load>)> {
     let prepared = assignment.prepared;
     target::create(connection, prepared, &source_columns(reader.schema())?)?;
     target::evolve(connection, prepared)?;
@@ -221,8 +233,20 @@ fn begin_load(
     if let Some(statement) = plan.clearing_statement() {
         connection.execute(&statement)?;
     }
-    let load = Load::begin(connection, &plan, assignment.method)?;
+    let load = begin_loading(connection, &plan, assignment)?;
     Ok((plan, load))
+}
+
+fn begin_loading(
+    connection: &mut Connection<Socket>,
+    plan: &Plan,
+    assignment: &Assignment<'_>,
+) -> Result<Option<Load>> {
+    if assignment.prepared.is_sifted {
+        Sieve::begin(connection)?;
+        return Ok(None);
+    }
+    Load::begin(connection, plan, assignment.method).map(Some)
 }
 
 fn no_end() -> Error {

@@ -125,10 +125,20 @@ fn verify_way(connection: &mut Connection<Socket>, prepared: &Prepared, source: 
         WriteMode::Append => Ok(()),
         WriteMode::Upsert => key::require_unique(connection, &prepared.name, &prepared.key),
         WriteMode::Replace => match key::referenced(connection, &prepared.name)? {
+            Some(_) if prepared.is_sifted => Err(cannot_sift(prepared)),
             Some(referenced) => key::require_selected(&prepared.stream, &referenced, source),
             None => Ok(()),
         },
     }
+}
+
+/// What did not come again is known only when all rows have come, and then none can be told any more.
+fn cannot_sift(prepared: &Prepared) -> Error {
+    let table = prepared.name.display_name();
+    let message = format!(
+        "Table {table} is referred to by a foreign key: it can be replaced only as a whole, with on_data_error: fail."
+    );
+    Error::new(Category::Schema, "referenced_table", message).detail("table", table)
 }
 
 fn verify_privileges(connection: &mut Connection<Socket>, prepared: &Prepared) -> Result<()> {

@@ -100,6 +100,10 @@ impl<S: Stream> Connection<S> {
     /// Ask a question with text parameters.
     pub fn query(&mut self, sql: &str, parameters: &[&str]) -> Result<Vec<Row>> {
         self.send(&query_message(sql, parameters)?)?;
+        self.rows()
+    }
+
+    fn rows(&mut self) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         loop {
             let message = self.receive()?;
@@ -181,6 +185,16 @@ impl<S: Stream> Connection<S> {
         self.send(&insert::parse_message(sql, parameter_oids)?)?;
         self.wait_until_idle()?;
         Ok(())
+    }
+
+    /// Ask a question with the parameters of a tuple of COPY BINARY; one row of text.
+    pub fn query_tuple(&mut self, sql: &str, parameter_oids: &[u32], tuple: &[u8]) -> Result<Option<Row>> {
+        self.parse(sql, parameter_oids)?;
+        let mut messages = Vec::new();
+        insert::bind_and_execute(tuple, &mut messages);
+        messages.extend([b'S', 0, 0, 0, 4]);
+        self.send(&messages)?;
+        Ok(self.rows()?.into_iter().next())
     }
 
     /// Send Binds and Executes with a Sync; the number of rows they affected together. What the server answers to one

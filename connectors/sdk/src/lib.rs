@@ -13,6 +13,7 @@ mod error;
 mod export;
 mod frame;
 pub mod log;
+mod reject;
 mod request;
 mod socket;
 
@@ -21,6 +22,7 @@ pub use channel::{Arrival, FrameKind, Inbox, Metadata, checkpoint, emit};
 pub use connector::{Connector, Destination, Source};
 pub use error::{Category, CommitState, Error, Result, Scope};
 pub use frame::Frame;
+pub use reject::{Rejection, reject};
 pub use request::{
     Check, CheckStatus, CheckpointInterval, Column, DataErrorPolicy, Moved, NewColumn, NullCursor, NullabilityChange,
     PrepareRequest, Receipt, RemovedColumn, ResumeRequest, RunRequest, SchemaEvolution, Server, Stream, StreamRequest,

@@ -61,6 +61,13 @@ impl BatchBuilder {
         Ok(())
     }
 
+    /// Forget what a tuple left behind that could not be appended.
+    pub(crate) fn forget_rest(&mut self) {
+        for column in &mut self.columns {
+            column.truncate(self.rows);
+        }
+    }
+
     /// Take all tuples so far as one batch.
     pub(crate) fn finish(&mut self) -> Result<RecordBatch> {
         let arrays = self.columns.iter_mut().map(ColumnBuilder::finish).collect::<Result<Vec<_>>>()?;
@@ -179,6 +186,31 @@ mod tests {
                 let found = read(&mut builder, rows).map(|batch| values(&batch)).ok();
                 prop_assert_eq!(found.as_ref(), Some(rows));
             }
+        }
+
+        #[test]
+        fn a_tuple_that_cannot_be_read_leaves_the_others_as_they_were(first in rows(), second in rows(), broken in 0..4usize) {
+            let mut builder = BatchBuilder::new(&table());
+            let mut copy = CopyOut::new(4);
+            prop_assert!(matches!(copy.tuple(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0"), Ok(None)));
+            for (rows, is_last) in [(&first, false), (&second, true)] {
+                for row in rows {
+                    if let Ok(Some(mut fields)) = copy.tuple(&tuple(row)) {
+                        prop_assert!(builder.push(&mut fields).is_ok());
+                    }
+                }
+                if !is_last {
+                    let mut bytes = vec![0, 4];
+                    (0..4).for_each(|place| bytes.extend(if place == broken { &b"\0\0\0\x01\xff"[..] } else { &b"\xff\xff\xff\xff"[..] }));
+                    if let Ok(Some(mut fields)) = copy.tuple(&bytes) {
+                        let _ = builder.push(&mut fields);
+                        builder.rows = first.len();
+                        builder.forget_rest();
+                    }
+                }
+            }
+            let expected: Vec<Row> = first.iter().chain(&second).cloned().collect();
+            prop_assert_eq!(builder.finish().map(|batch| values(&batch)).ok(), Some(expected));
         }
 
         #[test]

@@ -139,6 +139,32 @@ impl ColumnBuilder {
         }
     }
 
+    /// Forget all values but the first `rows`, of which this column has as many or one more.
+    pub(crate) fn truncate(&mut self, rows: usize) {
+        if self.null_count > 0 && self.count > rows {
+            self.null_count -= usize::from(self.validity.len() > rows && !self.validity.get_bit(rows));
+            self.validity.truncate(rows);
+            if self.null_count == 0 {
+                self.validity = BooleanBufferBuilder::new(0);
+            }
+        }
+        self.count = rows;
+        match &mut self.values {
+            Values::Bool(values) => values.truncate(rows),
+            Values::Int16(values) => values.truncate(rows),
+            Values::Int32(values) => values.truncate(rows),
+            Values::Int64(values) => values.truncate(rows),
+            Values::Int128(values) => values.truncate(rows),
+            Values::Float32(values) => values.truncate(rows),
+            Values::Float64(values) => values.truncate(rows),
+            Values::Fixed(values) => values.truncate(rows * UUID_BYTES as usize),
+            Values::Variable { offsets, bytes } => {
+                offsets.truncate(rows + 1);
+                bytes.truncate(offsets.last().map_or(0, |&end| usize::try_from(end).unwrap_or(0)));
+            }
+        }
+    }
+
     /// Take the array of all values so far, and begin the next batch with as much room.
     pub(crate) fn finish(&mut self) -> Result<ArrayRef> {
         let nulls = (self.null_count > 0).then(|| NullBuffer::new(self.validity.finish()));

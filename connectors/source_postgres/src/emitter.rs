@@ -1,16 +1,23 @@
 //! The frames of one stream on their way out: a schema, batches that are cut where they are full, an end.
 
+use std::collections::BTreeMap;
+
 use sdk::batch::{batch_frame, end_frame, schema_frame};
-use sdk::{FrameKind, Metadata, Moved, Result, RunRequest, log};
+use sdk::{Category, Error, FrameKind, Metadata, Moved, Rejection, Result, RunRequest, log};
 use serde_json::Value;
 
 use pgwire::copy_out::Fields;
 
 use crate::batch::BatchBuilder;
+use crate::form::{Form, printed};
+use crate::prepared::Prepared;
 use crate::table::Table;
 
-pub(crate) struct Emitter {
+pub(crate) struct Emitter<'a> {
     index: usize,
+    table: &'a Table,
+    /// Rows that cannot be read are handed to the host.
+    is_sifted: bool,
     batch: BatchBuilder,
     batch_bytes: usize,
     most_rows: usize,
@@ -19,11 +26,14 @@ pub(crate) struct Emitter {
     bytes: u64,
 }
 
-impl Emitter {
+impl<'a> Emitter<'a> {
     /// Begin a stream by emitting its schema.
-    pub(crate) fn begin(index: usize, table: &Table, request: &RunRequest) -> Result<Emitter> {
+    pub(crate) fn begin(prepared: &'a Prepared, request: &RunRequest) -> Result<Emitter<'a>> {
+        let Prepared { index, table, is_sifted, .. } = prepared;
         let emitter = Emitter {
-            index,
+            index: *index,
+            table,
+            is_sifted: *is_sifted,
             batch: BatchBuilder::new(table),
             batch_bytes: 0,
             most_rows: request.batch_rows,
@@ -38,9 +48,28 @@ impl Emitter {
     /// Take one tuple of `size` bytes; fields that follow those of the table are left.
     #[inline]
     pub(crate) fn push(&mut self, fields: &mut Fields<'_>, size: usize) -> Result<()> {
-        self.batch.push(fields)?;
+        let whole = *fields;
+        if let Err(error) = self.batch.push(fields) {
+            *fields = whole;
+            return self.reject(fields, error);
+        }
         self.batch_bytes += size;
         Ok(())
+    }
+
+    /// Hand over a row that cannot be read, or fail where the policy wants that.
+    #[cold]
+    fn reject(&mut self, fields: &mut Fields<'_>, error: Error) -> Result<()> {
+        if !self.is_sifted || error.category != Category::Data {
+            return Err(error);
+        }
+        self.batch.forget_rest();
+        let mut row = BTreeMap::new();
+        for column in &self.table.columns {
+            let form = Form::of(column.type_oid, column.type_modifier);
+            row.insert(column.name.clone(), fields.next_field()?.map(|field| printed(form, field)));
+        }
+        sdk::reject(&Rejection::new(self.index, &error, row))
     }
 
     /// Whether it is time to emit a batch.

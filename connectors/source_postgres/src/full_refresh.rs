@@ -5,17 +5,13 @@ use pgwire::copy_out::CopyOut;
 use sdk::{Category, Error, Moved, Result, RunRequest, Socket};
 
 use crate::emitter::Emitter;
-use crate::table::Table;
+use crate::prepared::Prepared;
 
 /// Read a table and emit it. Emits nothing when the server refuses the query.
-pub(crate) fn read(
-    connection: &mut Connection<Socket>,
-    index: usize,
-    table: &Table,
-    request: &RunRequest,
-) -> Result<Moved> {
+pub(crate) fn read(connection: &mut Connection<Socket>, prepared: &Prepared, request: &RunRequest) -> Result<Moved> {
+    let table = &prepared.table;
     connection.begin_copy_out(&table.copy_statement("", ""))?;
-    let mut emitter = Emitter::begin(index, table, request)?;
+    let mut emitter = Emitter::begin(prepared, request)?;
     let mut copy = CopyOut::new(table.columns.len());
     while let Some(message) = connection.next_copy_data()? {
         let body = connection.body(message);

@@ -13,6 +13,7 @@ use crate::cursor::Cursor;
 use crate::emitter::Emitter;
 use crate::full_refresh::require_whole;
 use crate::position::{Position, Taken, digest_of, places};
+use crate::prepared::Prepared;
 use crate::table::Table;
 
 /// Where to begin, and what to leave out there.
@@ -33,16 +34,17 @@ struct Known {
 /// Read what is new since `position` and emit it, with positions.
 pub(crate) fn read(
     connection: &mut Connection<Socket>,
-    index: usize,
-    (table, cursor): (&Table, &Cursor),
+    prepared: &Prepared,
+    cursor: &Cursor,
     request: &RunRequest,
 ) -> Result<Moved> {
-    let mut start = begin(connection, table, cursor, request.position_of(index))?;
+    let table = &prepared.table;
+    let mut start = begin(connection, table, cursor, request.position_of(prepared.index))?;
     handle_nulls(connection, table, cursor)?;
     let identity = places(&cursor.identity, table).unwrap_or_default();
     let mut taken = Taken::new(cursor, &identity, table);
     connection.begin_copy_out(&statement(table, cursor, &start.condition))?;
-    let mut emitter = Emitter::begin(index, table, request)?;
+    let mut emitter = Emitter::begin(prepared, request)?;
     let mut copy = CopyOut::new(table.columns.len() + 1);
     let mut ranges = Vec::new();
     while let Some(message) = connection.next_copy_data()? {

@@ -1,6 +1,6 @@
 //! The Postgres source: tables and views by COPY BINARY, as Arrow batches.
 //!
-//! [`catalog`] asks what there is, [`form`] decides what is read as what, [`column`] turns binary fields into Arrow
+//! [`catalog`] asks what there is, [`prepared`] is a stream of a run, [`form`] decides what is read as what, [`column`] turns binary fields into Arrow
 //! arrays, [`batch`] collects tuples, [`emitter`] cuts batches, [`full_refresh`] and [`incremental`] drive a copy;
 //! [`cursor`] is what the latter goes by, and [`position`] how far it came. One repeatable-read transaction spans all
 //! streams of an instance.
@@ -14,16 +14,15 @@ mod form;
 mod full_refresh;
 mod incremental;
 mod position;
+mod prepared;
 mod table;
 
-use sdk::{
-    Check, CheckStatus, Connector, Moved, Result, RunRequest, Server, Source, Stream, StreamRequest, SyncMode, log,
-};
+use sdk::{Check, CheckStatus, Connector, Moved, Result, RunRequest, Server, Source, Stream, StreamRequest, log};
 use serde_json::Value;
 
 use pgwire::Session;
 
-use cursor::Cursor;
+use prepared::Prepared;
 use table::Table;
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
@@ -33,14 +32,6 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 pub struct PostgresSource {
     session: Session,
     streams: Vec<Prepared>,
-}
-
-/// A stream that was prepared: its table, and the cursor of an incremental one.
-#[derive(Debug)]
-struct Prepared {
-    index: usize,
-    table: Table,
-    cursor: Option<Cursor>,
 }
 
 impl Connector for PostgresSource {
@@ -76,10 +67,7 @@ impl Source for PostgresSource {
             .into_iter()
             .map(|request| {
                 let table = catalog::table(&mut self.session.connection, &schema, &request.name)?;
-                let table = table.project(request.columns.as_deref())?;
-                let is_incremental = request.sync_mode == SyncMode::Incremental;
-                let cursor = is_incremental.then(|| Cursor::new(&request, &table)).transpose()?;
-                Ok(Prepared { index: request.index, table, cursor })
+                Prepared::new(&request, table)
             })
             .collect::<Result<_>>()?;
         log::point("source.prepared");
@@ -91,12 +79,12 @@ impl Source for PostgresSource {
         let mut moved = Vec::new();
         for &index in &request.streams {
             let prepared = self.streams.iter().find(|prepared| prepared.index == index);
-            let Prepared { table, cursor, .. } = prepared.ok_or_else(|| unprepared(index))?;
-            let read = match cursor {
-                None => full_refresh::read(connection, index, table, request),
-                Some(cursor) => incremental::read(connection, index, (table, cursor), request),
+            let prepared = prepared.ok_or_else(|| unprepared(index))?;
+            let read = match &prepared.cursor {
+                None => full_refresh::read(connection, prepared, request),
+                Some(cursor) => incremental::read(connection, prepared, cursor, request),
             };
-            moved.push(read.map_err(|error| error.detail("stream", table.display_name()))?);
+            moved.push(read.map_err(|error| error.detail("stream", prepared.table.display_name()))?);
         }
         Ok(moved)
     }

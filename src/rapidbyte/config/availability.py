@@ -25,7 +25,6 @@ RULES = (
     Rule((*_STREAM, "sync_mode"), ("full_refresh", "incremental")),
     Rule((*_STREAM, "partition_key")),
     Rule(("transforms",), ([],)),
-    Rule(("destination", "on_data_error"), ("fail",)),
     Rule(("resources", "autotune", "parallelism")),
     Rule(("resources", "autotune", "partition_mode")),
     Rule(("resources", "autotune", "flush_bytes")),

@@ -77,7 +77,9 @@ class Crew:
             self.stop()
             raise first_failure(self._failures)
         if self._cancellation.is_cancelled:
-            raise CancelledRunError("The run was cancelled. Streams that had not finished are unchanged at the target.")
+            raise CancelledRunError(
+                "The run was cancelled. What was committed stays, and the next run goes on after it."
+            )
         return done
 
     def stop(self) -> None:

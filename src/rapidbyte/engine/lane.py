@@ -22,22 +22,25 @@ from rapidbyte.engine.documents import (
 )
 from rapidbyte.engine.ledgers import Ledgers
 from rapidbyte.engine.plan import Plan
+from rapidbyte.engine.rejects import Rejects
 from rapidbyte.engine.resumption import Resumption, resume
 from rapidbyte.engine.stage import Stage
 from rapidbyte.errors import ErrorInfo, InternalError
 from rapidbyte.frames import FrameQueue, codec_of
 from rapidbyte.model import Stream
+from rapidbyte.state import RejectedAt
 from rapidbyte.wasm import Call, Inlet, Outlet
 
 
 class Lane:
     """A pair of connectors, what they are still doing, and the stream they are at, if any."""
 
-    def __init__(self, plan: Plan, run_id: str, crew: Crew, ledgers: Ledgers) -> None:
+    def __init__(self, plan: Plan, run_id: str, crew: Crew, ledgers: Ledgers, rejects: Rejects) -> None:
         self._plan = plan
         self._run_id = run_id
         self._crew = crew
         self._ledgers = ledgers
+        self._rejects = rejects
         self._failures: list[BaseException] = []
         self._source = crew.hire(plan.source, self._failures)
         self._destination = crew.hire(plan.destination, self._failures)
@@ -72,6 +75,7 @@ class Lane:
         """Take a stream over, for the `attempt`-th time."""
         self.stream = stream
         self._ledgers.begin(stream)
+        self._rejects.begin(stream)
         self._resuming = self._started(
             self._destination.call(
                 Call.RESUME,
@@ -111,9 +115,11 @@ class Lane:
         plan, ledgers = self._plan, self._ledgers
         queue = FrameQueue(plan.queue_frames, plan.queue_bytes, self._crew.pool, codec_of(plan.compression))
         request = run_request(stream, plan.batch_rows, plan.batch_bytes, self.resumption.position, plan.checkpoint)
-        source, destination = self._source, self._destination
-        self._started(source.run(request, Outlet(queue, ledgers.sent), self._verify_source(stream)))
-        inlet = Inlet(queue, ledgers.delivered, ledgers.durable)
+        source, destination, earlier = self._source, self._destination, self.resumption.rows
+        outlet = Outlet(queue, ledgers.sent, self._rejects.listener(stream, RejectedAt.SOURCE, earlier))
+        self._started(source.run(request, outlet, self._verify_source(stream)))
+        rejected = self._rejects.listener(stream, RejectedAt.DESTINATION, earlier)
+        inlet = Inlet(queue, ledgers.delivered, ledgers.durable, rejected)
         self._started(destination.run(request, inlet, self._verify_destination(stream)))
 
     def _verify_source(self, stream: int) -> Callable[[object], None]:

@@ -15,6 +15,7 @@ from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.events import ConnectorCompiling, Event, RunFinished, RunStarted
 from rapidbyte.engine.plan import make_plan
 from rapidbyte.engine.points import reach
+from rapidbyte.engine.rejects import Rejects
 from rapidbyte.engine.transfer import Transfer
 from rapidbyte.errors import CancelledRunError, ErrorInfo, InternalError, RapidbyteError, StateError
 from rapidbyte.model import Pipeline, RunReport, RunStatus, StateSpec
@@ -49,7 +50,8 @@ def run_pipeline(
         tell(RunStarted(run_id, loaded.name, tuple(stream.name for stream in loaded.streams)))
         with Crew(cancel if cancel is not None else Cancellation(), tell) as crew:
             reach("engine.started")
-            streams = Transfer(plan, run_id, crew, tell).execute()
+            rejects = Rejects(loaded.name, run_id, loaded.streams, state.dead_letters)
+            streams = Transfer(plan, run_id, crew, rejects, tell).execute()
         report = RunReport(run_id, loaded.name, RunStatus.COMPLETED, time.monotonic() - started_s, streams)
         reach("engine.before_record")
         state.runs.finish(report, datetime.now(UTC))

@@ -19,8 +19,10 @@ from rapidbyte.engine.lane import Lane
 from rapidbyte.engine.ledgers import Ledgers
 from rapidbyte.engine.plan import Plan
 from rapidbyte.engine.points import reach
+from rapidbyte.engine.rejects import Rejects
 from rapidbyte.errors import ErrorInfo, InternalError, SchemaError
-from rapidbyte.model import Stream, StreamReport
+from rapidbyte.model import DataErrorPolicy, Stream, StreamReport, StreamSpec
+from rapidbyte.state import RejectedAt
 from rapidbyte.wasm import Level
 
 _Result = TypeVar("_Result")
@@ -40,8 +42,11 @@ class _Task:
 class Transfer:
     """One execution of a plan as the run `run_id`, on the stages of `crew`."""
 
-    def __init__(self, plan: Plan, run_id: str, crew: Crew, on_event: Callable[[Event], None]) -> None:
+    def __init__(
+        self, plan: Plan, run_id: str, crew: Crew, rejects: Rejects, on_event: Callable[[Event], None]
+    ) -> None:
         self._plan = plan
+        self._rejects = rejects
         self._run_id = run_id
         self._crew = crew
         self._on_event = on_event
@@ -84,7 +89,7 @@ class Transfer:
         return lane
 
     def _lane(self) -> Lane:
-        return Lane(self._plan, self._run_id, self._crew, self._ledgers)
+        return Lane(self._plan, self._run_id, self._crew, self._ledgers, self._rejects)
 
     def _result(self, lane: Lane, future: Future[_Result]) -> _Result:
         """Wait for one future of a lane, whose failures are final."""
@@ -177,18 +182,27 @@ class Transfer:
     def _report(self, lane: Lane, stream: int) -> None:
         ledger, earlier, task = self._ledgers.of(stream), lane.resumption, self._at.pop(stream)
         started_s = time.monotonic() if task.started_s is None else task.started_s
+        unread, unwritten = (self._rejects.count(stream, at) for at in (RejectedAt.SOURCE, RejectedAt.DESTINATION))
         self._reports[stream] = StreamReport(
             name=self._plan.streams[stream].name,
-            rows_read=earlier.rows + ledger.sent.rows,
-            rows_written=earlier.rows + ledger.durable_rows,
+            rows_read=earlier.rows + ledger.sent.rows + unread,
+            rows_written=earlier.rows + ledger.durable_rows - unwritten,
             bytes_read=earlier.size_bytes + ledger.sent.size_bytes,
             batches=ledger.sent.batches,
             duration_s=time.monotonic() - started_s,
             attempts=task.attempt,
+            rows_rejected=unread + unwritten,
         )
         lane.stream = None
+        if unread + unwritten:
+            self._tell_rejects(self._plan.streams[stream], unread + unwritten)
         self._on_event(StreamFinished(self._reports[stream]))
         reach("engine.moved")
+
+    def _tell_rejects(self, spec: StreamSpec, count: int) -> None:
+        fate = "kept in the dead-letter queue" if spec.on_data_error is DataErrorPolicy.DLQ else "left out"
+        message = f"{count} rows of {spec.name} were rejected and {fate}."
+        self._on_event(LogLine("engine", Level.WARN, message))
 
     def _finish(self) -> None:
         """Have the receipts marked, so that the next run begins anew."""

@@ -4,6 +4,7 @@ from rapidbyte.frames.buffers import Buffer, BufferPool
 from rapidbyte.frames.compress import Codec, codec_of
 from rapidbyte.frames.metadata import Durable, FrameKind, FrameMetadata
 from rapidbyte.frames.queue import FrameQueue, QueueAbortedError
+from rapidbyte.frames.rejection import Rejection
 from rapidbyte.frames.table import FrameLimits, FrameTable
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "FrameQueue",
     "FrameTable",
     "QueueAbortedError",
+    "Rejection",
     "codec_of",
 ]

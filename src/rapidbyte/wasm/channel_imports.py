@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rapidbyte.errors import ErrorInfo, FrameError
-from rapidbyte.frames import BufferPool, Durable, FrameMetadata, FrameTable
+from rapidbyte.frames import BufferPool, Durable, FrameMetadata, FrameTable, Rejection
 from rapidbyte.wasm.abi import MAX_METADATA_BYTES, Status
 from rapidbyte.wasm.activity import Activity
 from rapidbyte.wasm.guarding import Refusals, guarded
@@ -103,6 +103,15 @@ class ChannelImports:
         if not isinstance(inlet, Inlet):
             raise _wrong_side("report committed rows")
         inlet.durable(durable)
+        return Status.OK
+
+    @guarded
+    def reject(self, pointer: int, length: int) -> int:
+        """Take a row that cannot be moved."""
+        rejection = Rejection.parse(self._document(pointer, length))
+        if self.port is None:
+            raise _wrong_side("reject rows")
+        self.port.rejected(rejection)
         return Status.OK
 
     def _document(self, pointer: int, length: int) -> bytes:

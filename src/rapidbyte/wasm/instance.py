@@ -190,6 +190,8 @@ class Instance:
         if self._refusals.has_aborted_peer:
             return QueueAbortedError(f"{setup.name} gave up, since the other side of the channel failed.")
         host_error = self._refusals.host_error
+        if isinstance(host_error, RapidbyteError):
+            return host_error
         if host_error is not None:
             return InternalError(f"The host failed while it served {setup.name}: {host_error}", ErrorInfo("host"))
         return error

@@ -30,6 +30,7 @@ _SIGNATURES: Mapping[str, str] = {  # parameters, then the result; i is i32, I i
     "emit": "Iiii",
     "next": "I",
     "checkpoint": "iii",
+    "reject": "iii",
     "sock_connect": "iiiiI",
     "sock_read": "Iiii",
     "sock_write": "Iiii",

@@ -20,10 +20,6 @@ CASES: list[tuple[dict[str, Any], str]] = [
         stream(sync_mode="cdc"),
         "source.streams[0].sync_mode: 'cdc' is not available in this version; use full_refresh or incremental",
     ),
-    (
-        {"destination__on_data_error": "dlq"},
-        "destination.on_data_error: 'dlq' is not available in this version; use fail",
-    ),
     (stream(partition_key="id"), "source.streams[0].partition_key: is not available in this version; remove it"),
     ({"transforms": [{"use": "sql", "config": {}}]}, "transforms: is not available in this version; remove it"),
     *[

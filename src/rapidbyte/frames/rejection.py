@@ -1,0 +1,51 @@
+"""A row that a connector cannot move, with the reason (docs/ABI.md §6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from rapidbyte.errors import Category, ErrorInfo, FrameError
+
+_TEXTS = ("category", "code", "reason")
+_KEYS = frozenset(("stream", "row", *_TEXTS))
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One row of a stream by its columns, as text where it is not NULL, and why it was rejected."""
+
+    stream: int
+    category: Category
+    code: str
+    reason: str
+    row: Mapping[str, str | None]
+
+    @classmethod
+    def parse(cls, document: bytes) -> Self:
+        """Read the JSON that a guest passed. Raises FrameError with code `invalid_argument`."""
+        try:
+            values = json.loads(document)
+        except (ValueError, RecursionError) as error:
+            raise _invalid("that is not JSON") from error
+        if not isinstance(values, dict) or values.keys() != _KEYS:
+            raise _invalid(f"that is not an object of exactly {', '.join(sorted(_KEYS))}")
+        stream, row = values["stream"], values["row"]
+        if type(stream) is not int or stream < 0 or not all(isinstance(values[key], str) for key in _TEXTS):
+            raise _invalid("whose stream is no number, or whose category, code or reason is no text")
+        if not isinstance(row, dict) or not all(value is None or isinstance(value, str) for value in row.values()):
+            raise _invalid("whose row is not an object of texts and nulls")
+        return cls(stream, _category(values["category"]), values["code"], values["reason"], row)
+
+
+def _category(name: Any) -> Category:
+    try:
+        return Category(name)
+    except ValueError as error:
+        raise _invalid(f"of the unknown category {name!r}") from error
+
+
+def _invalid(what: str) -> FrameError:
+    return FrameError(f"A guest passed a rejected row {what}.", ErrorInfo("invalid_argument"))
