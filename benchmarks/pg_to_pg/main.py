@@ -11,8 +11,9 @@ import psycopg
 
 from pg_to_pg.rapidbyte_runs import Measured, run_measured, time_command
 from pg_to_pg.raw_pipe import run_raw_pipe
-from pg_to_pg.workload import check_destination, clear_destination, make_source
+from pg_to_pg.workload import add_source_key, check_destination, clear_destination, fill_destination, make_source
 from rapidbyte.embedded import EmbeddedPostgres, ServerAddress
+from rapidbyte.model import WriteMode
 
 _MEBIBYTE = 1 << 20
 _FEW_ROWS = 10
@@ -69,6 +70,16 @@ class Bench:
         check_destination(self.session, rows)
         return measured
 
+    def pair_of_mode(self, mode: WriteMode, rows: int) -> Pair:
+        """Measure what is written by hand and the pipeline over a table that has all of the rows, and a key."""
+        fill_destination(self.session)
+        raw_s = run_raw_pipe(self.address, mode)
+        check_destination(self.session, rows)
+        fill_destination(self.session)
+        measured = run_measured(self.address, mode)
+        check_destination(self.session, rows)
+        return Pair(raw_s, measured)
+
     def command_s(self, rows: int) -> float:
         """Time `rapidbyte run`."""
         clear_destination(self.session, with_table=False)
@@ -96,13 +107,33 @@ def main() -> None:
             flush=True,
         )
         peaks = {options.rows: max(pair.rapidbyte.peak_memory_bytes for pair in pairs)}
+        modes = {}
+        if options.mode_pairs:
+            add_source_key(session)
+            modes = {mode: _pairs_of_mode(bench, mode, options) for mode in (WriteMode.REPLACE, WriteMode.UPSERT)}
         if options.memory_rows:
             make_source(session, options.memory_rows)
             peaks[options.memory_rows] = bench.rapidbyte(options.memory_rows).peak_memory_bytes
         for rows, peak in peaks.items():
             print(f"peak memory at {rows:,} rows: {peak / _MEBIBYTE:.0f} MiB", flush=True)
     if options.json:
-        print(json.dumps({"fixed_s": fixed_s, "pairs": [asdict(pair) for pair in pairs], "peak_memory_bytes": peaks}))
+        print(
+            json.dumps(
+                {"fixed_s": fixed_s, "pairs": _documents(pairs), "peak_memory_bytes": peaks}
+                | {mode.value: _documents(found) for mode, found in modes.items()}
+            )
+        )
+
+
+def _pairs_of_mode(bench: Bench, mode: WriteMode, options: argparse.Namespace) -> list[Pair]:
+    print(f"{mode.value}, next to the same by hand:", flush=True)
+    pairs = [_announced(bench.pair_of_mode(mode, options.rows)) for _ in range(options.mode_pairs)]
+    print(f"median ratio of {mode.value} {median(pair.ratio for pair in pairs):.3f}", flush=True)
+    return pairs
+
+
+def _documents(pairs: list[Pair]) -> list[dict[str, object]]:
+    return [asdict(pair) for pair in pairs]
 
 
 def _announced(pair: Pair) -> Pair:
@@ -123,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the table")
     parser.add_argument("--pairs", type=int, default=5, help="pairs of runs, in alternating order")
+    parser.add_argument("--mode-pairs", type=int, default=3, help="pairs of runs of replace and of upsert; 0 for none")
     parser.add_argument("--memory-rows", type=int, default=5_000_000, help="rows of the second memory run; 0 for none")
     parser.add_argument("--json", action="store_true", help="end with one JSON document")
     return parser

@@ -14,6 +14,7 @@ from importlib.resources import as_file, files
 
 from rapidbyte.cli import main as cli_main
 from rapidbyte.embedded import ServerAddress
+from rapidbyte.model import WriteMode
 
 _KIB = 1024
 _COMMAND = f"import sys; from {cli_main.__name__} import main; sys.exit(main())"
@@ -29,10 +30,10 @@ class Measured:
     peak_memory_bytes: int
 
 
-def run_measured(address: ServerAddress) -> Measured:
+def run_measured(address: ServerAddress, mode: WriteMode = WriteMode.APPEND) -> Measured:
     """Run the pipeline through the Python interface in a new process."""
     started = time.perf_counter()
-    output, peak_memory_bytes = _run(["-m", "pg_to_pg.child"], address)
+    output, peak_memory_bytes = _run(["-m", "pg_to_pg.child"], address, mode)
     process_s = time.perf_counter() - started
     result = json.loads(output)
     return Measured(process_s, result["seconds"], result["bytes"], peak_memory_bytes)
@@ -41,18 +42,23 @@ def run_measured(address: ServerAddress) -> Measured:
 def time_command(address: ServerAddress) -> float:
     """Give the seconds that `rapidbyte run` takes from its start to its end."""
     started = time.perf_counter()
-    _run(["-c", _COMMAND, "run", "--quiet"], address)
+    _run(["-c", _COMMAND, "run", "--quiet"], address, WriteMode.APPEND)
     return time.perf_counter() - started
 
 
-def _run(arguments: list[str], address: ServerAddress) -> tuple[str, int]:
+def _run(arguments: list[str], address: ServerAddress, mode: WriteMode) -> tuple[str, int]:
     """Run Python on the pipeline and give its output and its peak memory in bytes, as the kernel accounts for it."""
     with (
         as_file(files("pg_to_pg") / "pipeline.yaml") as pipeline,
         tempfile.TemporaryDirectory() as state,
         subprocess.Popen(
             [sys.executable, *arguments, str(pipeline)],
-            env={**_environment(), **_variables(address), "XDG_STATE_HOME": state},
+            env={
+                **_environment(),
+                **_variables(address),
+                "BENCH_WRITE_MODE": mode.value,
+                "XDG_STATE_HOME": state,
+            },
             stdout=subprocess.PIPE,
             text=True,
         ) as process,

@@ -55,6 +55,21 @@ def make_source(session: psycopg.Connection, rows: int) -> None:
     session.execute(sql.SQL("VACUUM (FREEZE, ANALYZE) {}").format(table))
 
 
+def fill_destination(session: psycopg.Connection) -> None:
+    """Make the destination with a key and all rows of the source, and write everything out."""
+    clear_destination(session, with_table=True)
+    source, table = sql.Identifier(SOURCE_SCHEMA, TABLE), sql.Identifier(DESTINATION_SCHEMA, TABLE)
+    session.execute(sql.SQL("INSERT INTO {} SELECT * FROM {}").format(table, source))
+    session.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(table))
+    session.execute(sql.SQL("VACUUM (ANALYZE) {}").format(table))
+    session.execute("CHECKPOINT")
+
+
+def add_source_key(session: psycopg.Connection) -> None:
+    """Give the source table the key that an upsert goes by."""
+    session.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(sql.Identifier(SOURCE_SCHEMA, TABLE)))
+
+
 def clear_destination(session: psycopg.Connection, *, with_table: bool) -> None:
     """Remove the destination and write everything out, so that the next run starts as the last one did."""
     schema = sql.Identifier(DESTINATION_SCHEMA)

@@ -12,7 +12,7 @@ use crate::target::{demand, lock_creation, schema_exists, verify_database_privil
 
 pub(crate) const SCHEMA: &str = "_rapidbyte";
 const TABLE: &str = "_rapidbyte.receipts";
-const LOCK_TIMEOUT: &str = "SET lock_timeout = '60s'";
+const LOCK_TIMEOUT: &str = "60s";
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS _rapidbyte.receipts (\
@@ -72,11 +72,11 @@ pub(crate) fn verify(connection: &mut Connection<Socket>) -> Result<()> {
 pub(crate) fn lock(connection: &mut Connection<Socket>, run: &Run, prepared: &Prepared) -> Result<()> {
     let name = format!("rapidbyte:stream:{}:{}:{}", run.pipeline, prepared.stream, prepared.name.quoted());
     let key = literal(&name);
-    connection.execute(LOCK_TIMEOUT)?;
-    connection
-        .execute(&format!("SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended({key}, 0))"))
-        .map_err(|error| busy(error.into(), run, prepared))?;
-    connection.execute("RESET lock_timeout")?;
+    let statements = format!(
+        "SET lock_timeout = '{LOCK_TIMEOUT}'; \
+         SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended({key}, 0)); RESET lock_timeout"
+    );
+    connection.execute(&statements).map_err(|error| busy(error.into(), run, prepared))?;
     Ok(())
 }
 
@@ -162,12 +162,14 @@ pub(crate) fn write(
 
 /// Say of the receipts of these streams that the run which they belong to is over; all of them, or none.
 pub(crate) fn finish(connection: &mut Connection<Socket>, run: &Run, streams: &[Prepared]) -> Result<()> {
-    connection.execute("BEGIN")?;
-    for prepared in streams {
-        let name = &prepared.name;
-        let sql = format!("UPDATE {TABLE} SET is_finished = true WHERE {KEY} AND is_complete");
-        connection.query(&sql, &[&run.pipeline, &prepared.stream, &name.schema, &name.table])?;
-    }
-    connection.execute("COMMIT")?;
+    let keys = streams.iter().map(|prepared| {
+        let values = [&run.pipeline, &prepared.stream, &prepared.name.schema, &prepared.name.table];
+        format!("({})", values.map(|value| literal(value)).join(", "))
+    });
+    let keys = keys.collect::<Vec<_>>().join(", ");
+    connection.execute(&format!(
+        "UPDATE {TABLE} SET is_finished = true \
+         WHERE is_complete AND (pipeline, stream, target_schema, target_table) IN ({keys})"
+    ))?;
     Ok(())
 }
