@@ -7,15 +7,13 @@ from pathlib import Path
 
 from rapidbyte.engine.cancellation import Cancellation
 from rapidbyte.engine.crew import Crew
-from rapidbyte.engine.documents import prepare_request, read_findings, read_streams, read_target_plans
+from rapidbyte.engine.documents import NO_RUN, prepare_request, read_findings, read_streams, read_target_plans
 from rapidbyte.engine.events import LogLine
 from rapidbyte.engine.plan import Plan, make_plan
 from rapidbyte.engine.run import load_pipeline
 from rapidbyte.engine.stage import Stage
 from rapidbyte.model import Check, CheckReport, CheckStatus, Pipeline, Stream, StreamSpec
 from rapidbyte.wasm import ArtifactCache, Call
-
-_NO_RUN = ""
 
 
 def check_pipeline(
@@ -46,14 +44,14 @@ def _checks(plan: Plan, crew: Crew) -> list[Check]:
     streams = crew.result(
         source.call(
             Call.PREPARE,
-            prepare_request(plan.pipeline, _NO_RUN, plan.streams, None),
+            prepare_request(plan.pipeline, NO_RUN, plan.streams, None),
             lambda answer: read_streams(answer, source.name),
         )
     )
     plans = crew.result(
         destination.call(
             Call.PREPARE,
-            prepare_request(plan.pipeline, _NO_RUN, plan.streams, streams),
+            prepare_request(plan.pipeline, NO_RUN, plan.streams, streams),
             lambda answer: read_target_plans(answer, destination.name),
         )
     )

@@ -15,6 +15,8 @@ from rapidbyte.engine.resumption import Receipt
 from rapidbyte.errors import ErrorInfo, InternalError
 from rapidbyte.model import CheckpointInterval, CheckStatus, Column, JsonObject, Stream, StreamSpec
 
+NO_RUN = ""  # the id of what looks at streams and moves none
+
 
 class _Column(BaseModel):
     model_config = ConfigDict(strict=True)

@@ -9,13 +9,13 @@ from typing import Any
 
 from rapidbyte.engine.cancellation import Cancellation
 from rapidbyte.engine.crew import Crew
-from rapidbyte.engine.documents import prepare_request, read_streams, run_request
+from rapidbyte.engine.documents import NO_RUN, prepare_request, read_streams, run_request
 from rapidbyte.engine.events import LogLine
 from rapidbyte.engine.plan import GuestPlan, plan_source
 from rapidbyte.engine.run import load_pipeline
 from rapidbyte.errors import ConfigError, ErrorInfo
 from rapidbyte.frames import FrameKind, FrameMetadata, FrameQueue
-from rapidbyte.model import MIB, Pipeline, Stream, StreamPreview, StreamSpec
+from rapidbyte.model import MIB, CheckpointInterval, Pipeline, Stream, StreamPreview
 from rapidbyte.wasm import ArtifactCache, Call, Outlet
 
 _QUEUE_FRAMES = 4
@@ -40,26 +40,25 @@ def preview_pipeline(
     cancellation = cancel if cancel is not None else Cancellation()
     previews = []
     for index, spec in enumerate(loaded.streams):
-        stream, frames = _first_frames(plan, loaded.streams, index, limit, cancellation)
+        stream, frames = _first_frames(plan, loaded, index, limit, cancellation)
         rows = text_of_rows(frames, limit)
         previews.append(StreamPreview(spec.name, stream.columns, rows))
     return tuple(previews)
 
 
 def _first_frames(
-    plan: GuestPlan, specs: tuple[StreamSpec, ...], index: int, limit: int, cancellation: Cancellation
+    plan: GuestPlan, pipeline: Pipeline, index: int, limit: int, cancellation: Cancellation
 ) -> tuple[Stream, list[bytes]]:
     """Return a stream and its first frames, the schema among them, from a source that is stopped after them."""
     frames: list[bytes] = []
     with Crew(cancellation, _ignore) as crew:
         source = crew.hire(plan)
         crew.result(source.open())
-        streams = crew.result(
-            source.call(Call.PREPARE, prepare_request(specs, None), lambda answer: read_streams(answer, source.name))
-        )
+        prepare = prepare_request(pipeline.name, NO_RUN, pipeline.streams, None)
+        streams = crew.result(source.call(Call.PREPARE, prepare, lambda answer: read_streams(answer, source.name)))
         queue = FrameQueue(_QUEUE_FRAMES, _QUEUE_BYTES, crew.pool)
-        request = run_request(index, limit, plan.max_frame_bytes // 2)
-        running = source.run(request, Outlet(queue, _admit), _ignore)
+        request = run_request(index, limit, plan.max_frame_bytes // 2, None, CheckpointInterval())
+        running = source.run(request, Outlet(queue, _admit, _ignore), _ignore)
         rows = 0
         while rows < limit:
             is_over = running in crew.wait_any((running,)) if not len(queue) else False
@@ -94,4 +93,4 @@ def _admit(metadata: FrameMetadata) -> None:
 
 
 def _ignore(_: LogLine | object) -> None:
-    """Drop what the connector says: rows are the only answer."""
+    """Drop what the connector says, and rows that it cannot read: the others are the only answer."""
