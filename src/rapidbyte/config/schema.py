@@ -78,7 +78,7 @@ def _as_written(schema: Schema) -> Schema:
         parts = [part for choice in schema["anyOf"] for part in _choices(_as_written(choice))]
         return {**schema, "anyOf": [part for n, part in enumerate(parts) if part not in parts[:n]]}
     if schema.get("type") == "array":
-        return {**schema, "items": _as_written(schema.get("items", {}))}
+        return {"anyOf": [{**schema, "items": _as_written(schema.get("items", {}))}, _REFERRED]}
     if schema.get("type") == "object":
         properties = {key: _as_written(part) for key, part in schema.get("properties", {}).items()}
         return {**schema, "properties": properties} if properties else schema
