@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ from psycopg import sql
 import rapidbyte
 from harness.bad_input import BadDatabase
 from harness.fix_role import Role
-from harness.fix_schemas import Seed
-from harness.names import SchemaPair
+from harness.seeds import seed
 from rapidbyte.cli.failure import failure_text
 from rapidbyte.embedded import ServerAddress
 from rapidbyte.errors import (
@@ -29,8 +27,10 @@ from rapidbyte.errors import (
     TransientDatabaseError,
 )
 
+_SOURCE, _DESTINATION = "shop", "target"
 _READER = "GRANT USAGE ON SCHEMA {src} TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA {src} TO {role};"
 _TARGET = "CREATE SCHEMA {dst}; GRANT USAGE ON SCHEMA {dst} TO {role}; "
+_MAY_CREATE = "GRANT CREATE ON DATABASE {database} TO {role}; "
 _MAY_LOOK = "GRANT USAGE ON SCHEMA {src} TO {role}; "
 _USERS = "CREATE TABLE {dst}.users (id integer, name text, email text, created_at timestamptz); "
 
@@ -167,9 +167,9 @@ TARGETS = (
     ),
     BadDatabase(
         "further column of the target that needs a value",
-        DataError,
-        "23502",
-        ("tenant", "hint: a column of the destination allows no NULL"),
+        SchemaError,
+        "column_required",
+        ("tenant", "give it one, or drop the constraint"),
         _TARGET + _USERS + "ALTER TABLE {dst}.users ADD tenant text NOT NULL",
     ),
     BadDatabase(
@@ -215,7 +215,7 @@ TARGETS = (
         PermissionDeniedError,
         "25006",
         ("hint: the server accepts no writes",),
-        "ALTER ROLE {role} SET default_transaction_read_only = on; GRANT CREATE ON DATABASE {database} TO {role}",
+        "ALTER ROLE {role} SET default_transaction_read_only = on; " + _MAY_CREATE,
         as_role=("destination",),
     ),
 )
@@ -267,7 +267,7 @@ PRIVILEGES = (
         PermissionDeniedError,
         "42501",
         ("{dst}", _GRANT),
-        "CREATE SCHEMA {dst}",
+        _MAY_CREATE + "CREATE SCHEMA {dst}",
         as_role=("destination",),
     ),
     BadDatabase(
@@ -275,7 +275,15 @@ PRIVILEGES = (
         PermissionDeniedError,
         "42501",
         ("{dst}", _GRANT),
-        _TARGET,
+        _MAY_CREATE + _TARGET,
+        as_role=("destination",),
+    ),
+    BadDatabase(
+        "USAGE on the schema of receipts",
+        PermissionDeniedError,
+        "42501",
+        ("_rapidbyte", _GRANT),
+        "CREATE SCHEMA _rapidbyte; CREATE TABLE _rapidbyte.receipts (); " + _MAY_CREATE + _TARGET,
         as_role=("destination",),
     ),
     BadDatabase(
@@ -283,7 +291,7 @@ PRIVILEGES = (
         PermissionDeniedError,
         "42501",
         ("users", _GRANT),
-        _TARGET + _USERS,
+        _MAY_CREATE + _TARGET + _USERS,
         as_role=("destination",),
     ),
     BadDatabase(
@@ -293,6 +301,7 @@ PRIVILEGES = (
         ("mood", _GRANT),
         "CREATE TYPE {src}.mood AS ENUM ('ok'); REVOKE USAGE ON TYPE {src}.mood FROM PUBLIC; "
         "CREATE TABLE {src}.moods (m {src}.mood); GRANT USAGE ON SCHEMA {src} TO {role}; "
+        + _MAY_CREATE
         + _TARGET
         + "GRANT CREATE ON SCHEMA {dst} TO {role};",
         stream="moods",
@@ -302,12 +311,10 @@ PRIVILEGES = (
 
 
 @pytest.fixture
-def bad_role(role: Role, session: psycopg.Connection) -> Iterator[Role]:
+def bad_role(role: Role, session: psycopg.Connection) -> Role:
     """A user without privileges of its own."""
-    identifier = sql.Identifier(role.name)
-    session.execute(sql.SQL("ALTER ROLE {} NOSUPERUSER").format(identifier))
-    yield role
-    session.execute(sql.SQL("DROP OWNED BY {}").format(identifier))
+    session.execute(sql.SQL("ALTER ROLE {} NOSUPERUSER").format(sql.Identifier(role.name)))
+    return role
 
 
 def unused_port() -> int:
@@ -318,31 +325,25 @@ def unused_port() -> int:
 
 @pytest.mark.parametrize("case", [*UNREACHABLE, *MISSING, *TARGETS, *PRIVILEGES], ids=lambda case: case.name)
 def test_what_is_wrong_at_a_server_is_a_typed_error_with_the_remedy(
-    case: BadDatabase,
-    server: ServerAddress,
-    session: psycopg.Connection,
-    schemas: SchemaPair,
-    seeded: Seed,
-    bad_role: Role,
-    tmp_path: Path,
+    case: BadDatabase, bad_role: Role, database: ServerAddress, tmp_path: Path
 ) -> None:
-    seeded("fixtures/sql/users.sql")
-    names = {"src": schemas.source, "dst": schemas.destination, "role": bad_role.name, "database": server.database}
-    session.execute(case.sql.format(**names).encode() or b"SELECT")
-    document = _document(case, server, schemas, bad_role)
+    names = {"src": _SOURCE, "dst": _DESTINATION, "role": bad_role.name, "database": database.database}
+    with psycopg.connect(database.dsn(), autocommit=True) as session:
+        session.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(_SOURCE)))
+        seed(session, _SOURCE, "fixtures/sql/users.sql")
+        session.execute(case.sql.format(**names).encode() or b"SELECT")
     with pytest.raises(RapidbyteError) as caught:
-        rapidbyte.run_pipeline(document, state_path=tmp_path / "state.db")
+        rapidbyte.run_pipeline(_document(case, database, bad_role), state_path=tmp_path / "state.db")
     told = failure_text(caught.value)
-    assert (type(caught.value), caught.value.code) == (case.error, case.code)
-    for words in case.words:
-        assert words.format(**names) in told
+    assert (type(caught.value), caught.value.code) == (case.error, case.code), told
+    assert [words for words in case.words if words.format(**names) not in told] == [], told
 
 
-def _document(case: BadDatabase, server: ServerAddress, schemas: SchemaPair, role: Role) -> dict[str, Any]:
+def _document(case: BadDatabase, server: ServerAddress, role: Role) -> dict[str, Any]:
     configs: dict[str, dict[str, object]] = {}
     for side, schema, changes in (
-        ("source", schemas.source, case.source),
-        ("destination", schemas.destination, case.destination),
+        ("source", _SOURCE, case.source),
+        ("destination", _DESTINATION, case.destination),
     ):
         config: dict[str, object] = {
             "host": server.host,
