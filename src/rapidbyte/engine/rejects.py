@@ -49,8 +49,8 @@ class Rejects:
         def take(rejection: Rejection) -> None:
             if rejection.stream != stream or self._specs[stream].on_data_error is DataErrorPolicy.FAIL:
                 raise FrameError(f"No row of stream {rejection.stream} can be rejected now.", ErrorInfo("bad_state"))
-            position = self._position(rejection, rejected_at, earlier_rows)
             if self._specs[stream].on_data_error is DataErrorPolicy.DLQ:
+                position = self._position(rejection, rejected_at, earlier_rows)
                 self._queue.put((self._letter(rejection, rejected_at, position),), datetime.now(UTC))
             with self._lock:
                 self._counts[stream, rejected_at] += 1
