@@ -187,7 +187,7 @@ def test_missing_driver_is_told_with_how_to_get_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.delitem(sys.modules, "rapidbyte.state.postgres", raising=False)
     error = failure(StateSpec(StateBackend.POSTGRES, "postgresql://localhost"))
     assert error.code == "state_driver_missing"
-    assert error.message.endswith("Install it with: pip install 'psycopg[binary]'")
+    assert error.message.endswith("Install it with: pip install 'rapidbyte[postgres]'")
 
 
 def test_run_is_recorded_where_its_document_says(

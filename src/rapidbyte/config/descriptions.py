@@ -64,7 +64,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "cannot be converted.",
     "SchemaEvolution.nullability_change": "A column has become nullable, or is no longer.",
     "State.backend": "What keeps the state: a file, or the schema `_rapidbyte_state` of a Postgres. Postgres needs "
-    "the driver: `pip install 'psycopg[binary]'`.",
+    "its driver: `pip install 'rapidbyte[postgres]'`.",
     "State.connection": "The path of the file, by default one of the user's own; or the connection string of the "
     "Postgres, such as `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.",
     "State.max_dead_letters": "How many rejected rows of this pipeline may wait. When there are more, the run fails: "

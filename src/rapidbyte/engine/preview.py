@@ -30,7 +30,7 @@ def preview_pipeline(
     env: Mapping[str, str] | None = None,
     cancel: Cancellation | None = None,
 ) -> tuple[StreamPreview, ...]:
-    """Return at most `limit` rows of each stream, as its source reads them. The destination is not asked.
+    """Return at most `limit` rows of each stream, as its source reads them from the start; no destination is asked.
 
     Raises what `run_pipeline` does, and ConfigError with code `preview_needs_pyarrow`.
     """
@@ -83,7 +83,7 @@ def _text_of_rows() -> Any:
     except ImportError as error:
         raise ConfigError(
             f"Showing rows needs the library pyarrow, which cannot be loaded ({error}). "
-            "Install it with: pip install pyarrow",
+            "Install it with: pip install 'rapidbyte[preview]'",
             ErrorInfo("preview_needs_pyarrow"),
         ) from error
 

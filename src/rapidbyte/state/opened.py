@@ -80,7 +80,7 @@ def _open_postgres(spec: StateSpec) -> tuple[Database, Liveness]:
     except ImportError as error:
         raise StateError(
             f"state.backend postgres needs the driver psycopg, which cannot be loaded ({error}). "
-            "Install it with: pip install 'psycopg[binary]'",
+            "Install it with: pip install 'rapidbyte[postgres]'",
             ErrorInfo("state_driver_missing"),
         ) from error
     opened: tuple[Database, Liveness] = postgres.open_postgres(spec.connection or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 import uuid
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rapidbyte.engine import preview_pipeline
 from rapidbyte.engine.preview_rows import date_text, text_of_rows, time_text, timestamp_text
+from rapidbyte.errors import ConfigError
 
 _NAN = Decimal((1 << 127) - 1)
 _DAY = 86_400_000_000
@@ -98,3 +101,12 @@ def test_days_far_away_have_a_date(days: int, text: str) -> None:
 
 def test_moments_before_our_era_end_with_its_mark() -> None:
     assert timestamp_text((-719_162 - 1) * _DAY + 3_600_000_000) == "0001-12-31 01:00:00 BC"
+
+
+def test_missing_library_is_told_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.delitem(sys.modules, "rapidbyte.engine.preview_rows")
+    with pytest.raises(ConfigError, match="Showing rows needs the library pyarrow") as caught:
+        preview_pipeline({})
+    assert caught.value.code == "preview_needs_pyarrow"
+    assert caught.value.message.endswith("Install it with: pip install 'rapidbyte[preview]'")
