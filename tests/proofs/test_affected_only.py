@@ -12,6 +12,7 @@ import pytest
 from proofs.scratch import Checkout
 
 _SINCE = ("--changed-since=main", "--changed-dependents=transitive")
+_CRATES = ("dest_postgres", "pgwire", "sdk", "source_postgres")
 _WITH_CONNECTORS = ("tests/e2e/*", "tests/boundary/test_handshake.py")
 
 
@@ -117,6 +118,22 @@ def _unexpected(ran: frozenset[str], edit: Edit) -> Iterator[str]:
             yield test
 
 
+def test_another_version_of_a_crate_reruns_what_is_compiled_from_it(passed_checkout: Checkout) -> None:
+    lock = passed_checkout.folder / "connectors/Cargo.lock"
+    before = lock.read_text(encoding="utf-8")
+    manifest = str(lock.with_name("Cargo.toml"))
+    older = passed_checkout.run("cargo", "update", "--manifest-path", manifest, "itoa", "--precise", "1.0.17")
+    assert older.code == 0, older.text
+    try:
+        outcome = passed_checkout.pants("test", "::")
+    finally:
+        lock.write_text(before, encoding="utf-8")
+    assert outcome.code == 0, outcome.text
+    assert [test for test in outcome.ran if test.startswith(("tests/unit", "tests/property", "pants-plugins"))] == []
+    assert {f"connectors/{crate}" for crate in _CRATES} <= outcome.ran
+    print(f"another version of a crate: {', '.join(sorted(outcome.ran))}")
+
+
 def test_another_toolchain_compiles_anew_and_reruns_only_the_crates(passed_checkout: Checkout, tmp_path: Path) -> None:
     version = passed_checkout.run("rustc", "-vV")
     sysroot = passed_checkout.run("rustc", "--print", "sysroot")
@@ -134,4 +151,4 @@ def test_another_toolchain_compiles_anew_and_reruns_only_the_crates(passed_check
     (tmp_path / "lib").symlink_to(programs.parent / "lib")
     outcome = passed_checkout.pants("test", "::", PANTS_RUST_SEARCH_PATH=f"['{tmp_path}']")
     assert outcome.code == 0, outcome.text
-    assert outcome.ran == {f"connectors/{crate}" for crate in ("dest_postgres", "pgwire", "sdk", "source_postgres")}
+    assert outcome.ran == {f"connectors/{crate}" for crate in _CRATES}
