@@ -25,3 +25,6 @@ BEFORE_THE_END = (
 )
 AFTER_THE_END = ("destination.finished", "engine.finished", "engine.before_record")
 WITH_BAD_ROWS = ("destination.rejected",)
+
+# Where what is durable and what is known of it part ways: killed here in every way of moving, however short the time.
+AROUND_A_COMMIT = ("destination.before_commit", "destination.committed")

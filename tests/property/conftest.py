@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from hypothesis import settings
 
+from harness.profiles import is_nightly
+
 settings.register_profile("nightly", max_examples=2_000, deadline=None)
-if os.environ.get("RAPIDBYTE_TEST_PROFILE") == "nightly":
+if is_nightly():
     settings.load_profile("nightly")
