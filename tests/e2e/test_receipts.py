@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from harness.fix_schemas import Seed
 from harness.fix_tables import Ask
 from harness.names import SchemaPair
 from harness.oracle import TableName, assert_same_table
+from harness.waiting import wait_until
 from rapidbyte.errors import DataError, PermissionDeniedError
 
 _MODES = "fixtures/pipelines/modes.yaml"
@@ -107,4 +109,23 @@ def test_user_without_privileges_on_receipts_is_told_what_to_grant(
         assert caught.value.code == "42501"
         session.execute(sql.SQL("GRANT {} TO {}").format(sql.SQL(grant), sql.Identifier(name)))
     run_pipeline(_MODES, STREAM="users", **variables)
+    assert_same_table(session, TableName(schemas.source, "users"), TableName(schemas.destination, "users"))
+
+
+def test_run_waits_for_a_session_that_still_moves_the_stream(
+    session: psycopg.Connection, schemas: SchemaPair, seeded: Seed, ask: Ask, run_pipeline: RunPipeline
+) -> None:
+    seeded("fixtures/sql/users.sql")
+    key = f'rapidbyte:stream:modes:users:"{schemas.destination}"."users"'
+    session.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (key,))
+    with ThreadPoolExecutor(1) as executor:
+        running = executor.submit(run_pipeline, _MODES, STREAM="users")
+        waiting = (
+            "SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) "
+            "WHERE locktype = 'advisory' AND NOT granted AND query LIKE %s"
+        )
+        wait_until(lambda: ask(waiting, f"%{schemas.destination}%") == [(1,)], "the run to wait for the lock")
+        assert ask("SELECT count(*) FROM pg_namespace WHERE nspname = %s", schemas.destination) == [(0,)]
+        session.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
+        assert running.result().rows_written == 3
     assert_same_table(session, TableName(schemas.source, "users"), TableName(schemas.destination, "users"))
