@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rapidbyte.engine import preview_pipeline
@@ -80,11 +80,13 @@ def test_rows_of_several_batches_are_cut_at_the_limit() -> None:
     assert text_of_rows([], 3) == ()
 
 
+@settings(deadline=None)
 @given(st.dates())
 def test_dates_are_those_of_the_calendar(date: datetime.date) -> None:
     assert date_text(date.toordinal() - datetime.date(1970, 1, 1).toordinal()) == date.isoformat()
 
 
+@settings(deadline=None)
 @given(st.datetimes())
 def test_moments_are_those_of_the_calendar(moment: datetime.datetime) -> None:
     microseconds = (moment - datetime.datetime(1970, 1, 1)) // datetime.timedelta(microseconds=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rapidbyte.errors import ConnectorInvalidError
@@ -65,6 +65,7 @@ def test_another_section_is_no_manifest() -> None:
         read_manifest(_module(b"{}", b"producers"))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.booleans())
 def test_any_file_is_a_manifest_or_a_typed_error(content: bytes, has_preamble: bool) -> None:
     with pytest.raises(ConnectorInvalidError):
