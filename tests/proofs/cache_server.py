@@ -8,7 +8,6 @@ import time
 import venv
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 _REQUIREMENT = "BuildGrid==0.4.4"
@@ -44,17 +43,6 @@ thread-pool-size: 50
 """
 
 
-@dataclass(frozen=True, slots=True)
-class CacheServer:
-    """A server that listens on `port` of this machine."""
-
-    port: int
-
-    def settings(self, *, can_write: bool = True) -> Mapping[str, str]:
-        """Give what Pants needs in its environment to use the server."""
-        return cache_settings(self.port, can_write=can_write)
-
-
 def cache_settings(port: int, *, can_write: bool = True) -> Mapping[str, str]:
     """Give what Pants needs in its environment to use a cache at a port of this machine, whatever listens there."""
     return {
@@ -74,8 +62,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def cache_server(folder: Path) -> Iterator[CacheServer]:
-    """Install the server and run it within the block."""
+def cache_server(folder: Path) -> Iterator[int]:
+    """Install the server and run it within the block, at the port that is given."""
     folder.mkdir()
     venv.create(folder / "venv", with_pip=True)
     python = folder / "venv/bin/python"
@@ -89,7 +77,7 @@ def cache_server(folder: Path) -> Iterator[CacheServer]:
         )
         try:
             _wait(process, port, folder / "log")
-            yield CacheServer(port)
+            yield port
         finally:
             process.terminate()
             process.wait(30)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.shared_server import lease_folder, lease_server
-from proofs.cache_server import CacheServer, cache_server, cache_settings, free_port
+from proofs.cache_server import cache_server, cache_settings, free_port
 from proofs.scratch import Checkout, copied_checkout
 
 # Connectors and what runs them, a crate's own tests, and tests that need neither.
@@ -18,10 +18,10 @@ _SUITES = ("tests/e2e/test_types.py", "tests/unit/config::", "connectors/pgwire"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CacheServer]:
-    """A remote cache that is empty at first."""
-    with cache_server(tmp_path_factory.mktemp("cache") / "server") as server:
-        yield server
+def server_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a remote cache that is empty at first."""
+    with cache_server(tmp_path_factory.mktemp("cache") / "server") as port:
+        yield port
 
 
 def _fresh(folder: Path) -> dict[str, str]:
@@ -33,13 +33,15 @@ def _fresh(folder: Path) -> dict[str, str]:
     }
 
 
-def test_second_developer_compiles_nothing_and_runs_no_test_that_passed(server: CacheServer, tmp_path: Path) -> None:
-    with copied_checkout(tmp_path / "first", **_fresh(tmp_path / "one"), **server.settings()) as first:
+def test_second_developer_compiles_nothing_and_runs_no_test_that_passed(server_port: int, tmp_path: Path) -> None:
+    with copied_checkout(tmp_path / "first", **_fresh(tmp_path / "one"), **cache_settings(server_port)) as first:
         ran = first.pants("test", *_SUITES)
         assert ran.code == 0, ran.text
         assert {"connectors/pgwire", "tests/e2e/test_types.py", "tests/unit/config/test_load.py"} <= ran.ran
     own = _fresh(tmp_path / "two")
-    with copied_checkout(tmp_path / "second of another name", **own, **server.settings(can_write=False)) as second:
+    with copied_checkout(
+        tmp_path / "second of another name", **own, **cache_settings(server_port, can_write=False)
+    ) as second:
         answered = second.pants("test", *_SUITES)
         assert answered.code == 0, answered.text
     assert answered.ran == frozenset()
