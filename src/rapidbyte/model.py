@@ -244,7 +244,7 @@ class RunStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StreamReport:
-    """What was moved of one stream. `rows_written` are durable at the destination."""
+    """What was moved of one stream. `rows_written` are durable at the destination, `rows_rejected` are left out."""
 
     name: str
     rows_read: int
@@ -275,6 +275,11 @@ class RunReport:
     def rows_written(self) -> int:
         """Rows that are durable at the destination."""
         return sum(stream.rows_written for stream in self.streams)
+
+    @property
+    def rows_rejected(self) -> int:
+        """Rows that were left out, or kept in the dead-letter queue."""
+        return sum(stream.rows_rejected for stream in self.streams)
 
     @property
     def bytes_read(self) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 import rapidbyte
+from harness.cli import Cli
 from harness.fix_pipelines import RunPipeline
 from harness.fix_tables import Ask
+from rapidbyte.engine.points import VARIABLE
 from rapidbyte.errors import Category, DataError, DeadLettersFullError, SchemaError
 from rapidbyte.model import RunReport, StateSpec
 from rapidbyte.state import DeadLetter, RejectedAt, open_state
@@ -173,6 +176,64 @@ def test_row_that_two_attempts_meet_is_kept_once(ask: Ask, run_pipeline: RunPipe
     assert (stream.rows_written, stream.rows_rejected, stream.attempts) == (11, 2, 2)
     assert ask("SELECT count(*) FROM {d}.t") == [(11,)]
     assert [letter.row["id"] for letter in letters()] == ["11", "11"]
+
+
+@pytest.mark.usefixtures("target")
+@pytest.mark.parametrize("mode", ["append", "replace"])
+def test_equal_rows_of_a_killed_run_are_kept_each_once_by_the_next(
+    ask: Ask, run_pipeline: RunPipeline, cli: Cli, letters: Letters, state_path: Path, mode: str
+) -> None:
+    ask("ALTER TABLE {d}.t ADD CHECK (n < 1000)")
+    ask("INSERT INTO {s}.t VALUES (11, 1000, 'a'), (11, 1000, 'a'), (12, 2000, 'b')")
+    chosen = {"STREAM": "t", "ON_DATA_ERROR": "dlq", "STATE_PATH": str(state_path), "WRITE_MODE": mode}
+    for point in ("destination.rejected", "destination.rejected:3", "destination.before_commit"):
+        killed = cli.run("run", _MODES, **chosen, **{VARIABLE: point})
+        assert killed.code == -signal.SIGKILL, killed.stderr
+        assert letters() != []
+    report = run_pipeline(_MODES, **chosen)
+    assert _counts(report) == (13, 10, 3)
+    assert [(letter.run_id, letter.row["id"]) for letter in letters()] == [
+        (report.run_id, key) for key in ("11", "11", "12")
+    ]
+
+
+@pytest.mark.parametrize("point", ["destination.before_commit:2", "destination.committed:2"])
+def test_unreadable_rows_of_a_killed_run_are_kept_once(
+    ask: Ask, run_pipeline: RunPipeline, cli: Cli, letters: Letters, state_path: Path, point: str
+) -> None:
+    ask("CREATE TABLE {s}.t (id int PRIMARY KEY, note text, at timestamp)")
+    ask("INSERT INTO {s}.t SELECT i, repeat('x', 99), '2024-01-01' FROM generate_series(1, 5000) AS i")
+    ask("UPDATE {s}.t SET at = '294276-12-31 23:59:59' WHERE id % 700 = 1")
+    chosen = {"STREAM": "t", "SYNC_MODE": "incremental", "CURSOR": "id", "ON_DATA_ERROR": "dlq"}
+    chosen |= {"STATE_PATH": str(state_path), "BATCH_BYTES": "64kb", "CHECKPOINT_ROWS": "500"}
+    killed = cli.run("run", _MODES, **chosen, **{VARIABLE: point})
+    assert killed.code == -signal.SIGKILL, killed.stderr
+    run_pipeline(_MODES, **chosen)
+    assert ask("SELECT count(*), count(DISTINCT id) FROM {d}.t") == [(4992, 4992)]
+    assert sorted(int(letter.row["id"]) for letter in letters()) == list(range(1, 5000, 700))
+
+
+@pytest.mark.usefixtures("target")
+def test_rows_that_earlier_attempts_left_out_are_counted_and_in_the_history(
+    ask: Ask, run_pipeline: RunPipeline, state_path: Path
+) -> None:
+    ask("TRUNCATE {s}.t")
+    ask("INSERT INTO {s}.t SELECT i, i, repeat('x', 90) FROM generate_series(1, 5000) AS i")
+    ask("ALTER TABLE {d}.t ADD CHECK (n % 1000 <> 7)")
+    ask("CREATE SEQUENCE {d}.attempts")
+    ask(
+        "CREATE FUNCTION {d}.end_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF NEW.id = 4500 AND nextval(TG_TABLE_SCHEMA || '.attempts') = 1 THEN "
+        "PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END $$"
+    )
+    ask("CREATE TRIGGER end_once AFTER INSERT ON {d}.t FOR EACH ROW EXECUTE FUNCTION {d}.end_once()")
+    chosen = {"STREAM": "t", "SYNC_MODE": "incremental", "CURSOR": "id", "ON_DATA_ERROR": "skip"}
+    report = run_pipeline(_MODES, **chosen, BATCH_BYTES="64kb", CHECKPOINT_ROWS="500")
+    assert report.streams[0].attempts == 2
+    assert _counts(report) == (5000, 4995, 5)
+    with open_state(StateSpec(connection=str(state_path))) as state:
+        (run,) = state.runs.runs()
+    assert (run.rows_read, run.rows_written, run.rows_rejected, run.streams) == (5000, 4995, 5, report.streams)
 
 
 @pytest.mark.usefixtures("target")

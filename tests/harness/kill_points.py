@@ -24,7 +24,14 @@ BEFORE_THE_END = (
     "destination.before_finish",
 )
 AFTER_THE_END = ("destination.finished", "engine.finished", "engine.before_record")
-WITH_BAD_ROWS = ("destination.rejected",)
+WITH_BAD_ROWS = (
+    "destination.rejected:2",
+    "destination.before_commit",
+    "destination.committed",
+    "engine.moved",
+    "destination.committed:2",
+    "engine.before_finish",
+)
 
 # Where what is durable and what is known of it part ways: killed here in every way of moving, however short the time.
 AROUND_A_COMMIT = ("destination.before_commit", "destination.committed")

@@ -20,12 +20,14 @@ from rapidbyte.errors import AuthError, Category, DeadLettersFullError, ErrorInf
 from rapidbyte.model import RunReport, RunStatus, StateSpec, StreamReport
 from rapidbyte.state import (
     DeadLetter,
+    LastCommit,
     RejectedAt,
     RunRecord,
     Selection,
     StateKey,
     StateScope,
     StoredLetter,
+    Uncommitted,
     open_state,
 )
 
@@ -33,7 +35,7 @@ START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 END = START + timedelta(seconds=2)
 STREAMS = (
     StreamReport("users", 3, 3, 120, 1, 0.5, 1),
-    StreamReport("orders", 4, 4, 80, 1, 0.25, 1),
+    StreamReport("orders", 5, 4, 80, 1, 0.25, 1, rows_rejected=1),
 )
 LETTER = DeadLetter(
     pipeline="nightly",
@@ -45,7 +47,8 @@ LETTER = DeadLetter(
     reasons=('null value in column "name"', "größe \0 東京 \ud800"),
     row={"id": 7, "name": None, "note": "a\0b \U0001f680", "tags": ["x", {"y": 1.5}]},
     raw="7\t\\N\t\udcff",
-    position="7",
+    unreadable=("note",),
+    uncommitted=Uncommitted(4096, "r0"),
 )
 KEY = StateKey("nightly", StateScope.STREAM, "users", "slot")
 
@@ -95,7 +98,7 @@ class StateContract:
             state.runs.finish(RunReport("r1", "nightly", RunStatus.COMPLETED, 2.0, STREAMS), END)
         with open_state(spec) as state:
             assert state.runs.runs() == (
-                RunRecord("r1", "nightly", RunStatus.COMPLETED, START, END, 7, 7, 200, streams=STREAMS),
+                RunRecord("r1", "nightly", RunStatus.COMPLETED, START, END, 8, 7, 200, 1, streams=STREAMS),
             )
 
     @pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.CANCELLED])
@@ -189,7 +192,7 @@ class StateContract:
         assert caught.value.code == "state_closed"
 
     def test_dead_letter_is_kept_as_it_was_put(self, spec: StateSpec) -> None:
-        plain = replace(LETTER, raw=None, position=None, row={})
+        plain = replace(LETTER, raw=None, row={}, unreadable=(), uncommitted=None)
         with open_state(spec) as state:
             state.dead_letters.put([LETTER, plain], START)
         with open_state(spec) as state:
@@ -200,31 +203,76 @@ class StateContract:
             assert state.dead_letters.get(second.letter_id + 1) is None
 
     def test_letters_are_selected_and_paged(self, spec: StateSpec) -> None:
-        letters = [replace(LETTER, stream=stream, position=str(n)) for n in range(3) for stream in ("users", "orders")]
+        letters = [replace(LETTER, stream=stream, code=str(n)) for n in range(3) for stream in ("users", "orders")]
         with open_state(spec) as state:
             queue = state.dead_letters
             queue.put(letters, START)
             queue.put([replace(LETTER, pipeline="hourly", run_id="r2")], START)
             users = queue.list(Selection("nightly", "users"))
-            assert [stored.letter.position for stored in users] == ["0", "1", "2"]
+            assert [stored.letter.code for stored in users] == ["0", "1", "2"]
             assert queue.list(Selection("nightly", "users"), limit=2) == users[:2]
             assert queue.list(Selection("nightly", "users"), after=users[1].letter_id) == users[2:]
             assert [stored.letter.pipeline for stored in queue.list(Selection(run_id="r2"))] == ["hourly"]
             counts = [queue.count(wanted) for wanted in (Selection(), Selection("nightly"), Selection(stream="none"))]
             assert counts == [7, 6, 0]
 
-    def test_letter_that_its_run_meets_again_is_kept_once(self, spec: StateSpec) -> None:
-        unplaced = replace(LETTER, position=None)
+    @pytest.mark.parametrize(
+        ("last", "kept"),
+        [
+            pytest.param(None, ["covered", "twice", "twice", "after", "other run"], id="the table was dropped"),
+            pytest.param(LastCommit("r0", 900, True), ["other run"], id="the run committed nothing"),
+            pytest.param(LastCommit("r1", 200, False), ["covered", "other run"], id="a commit after the first of them"),
+            pytest.param(
+                LastCommit("r1", 200, True), ["covered", "twice", "twice", "after", "other run"], id="the end of it"
+            ),
+            pytest.param(LastCommit("r9", 1, True), ["covered", "twice", "twice", "after", "other run"], id="another"),
+        ],
+    )
+    def test_letters_without_their_commit_go_and_the_others_stay(
+        self, spec: StateSpec, last: LastCommit | None, kept: list[str]
+    ) -> None:
+        places = {"covered": 199, "twice": 200, "after": 201}
+        letters = [
+            replace(LETTER, code=code, uncommitted=Uncommitted(places[code], "r0"))
+            for code in ("covered", "twice", "twice", "after")
+        ]
+        others = [replace(LETTER, stream="orders"), replace(LETTER, pipeline="hourly")]
+        committed = replace(LETTER, code="other run", run_id="r0", uncommitted=None)
         with open_state(spec) as state:
-            state.dead_letters.put([LETTER, unplaced], START)
-            state.dead_letters.put([LETTER, unplaced, replace(LETTER, run_id="r2")], END)
-            kept = [(stored.letter.position, stored.letter.run_id) for stored in state.dead_letters.list()]
-        assert kept == [("7", "r1"), (None, "r1"), (None, "r1"), ("7", "r2")]
+            state.dead_letters.put([*letters, *others, committed], START)
+            state.dead_letters.settle("nightly", "users", last)
+            left = [stored.letter for stored in state.dead_letters.list(Selection("nightly", "users"))]
+            assert state.dead_letters.count() == len(left) + len(others)
+        assert [letter.code for letter in left] == kept
+        assert {letter.uncommitted for letter in left} == {None}
+
+    def test_letters_of_a_stream_without_any_receipt_go_when_it_has_none(self, spec: StateSpec) -> None:
+        with open_state(spec) as state:
+            state.dead_letters.put([replace(LETTER, uncommitted=Uncommitted(0)), LETTER], START)
+            state.dead_letters.settle("nightly", "users", None)
+            assert [stored.letter for stored in state.dead_letters.list()] == [replace(LETTER, uncommitted=None)]
+
+    def test_a_run_confirms_its_letters_and_those_of_the_run_it_repeats_go(self, spec: StateSpec) -> None:
+        of_runs = [replace(LETTER, run_id=run_id, uncommitted=None) for run_id in ("r0", "r1", "r1")]
+        with open_state(spec) as state:
+            queue = state.dead_letters
+            queue.put([*of_runs, replace(LETTER, run_id="r2"), replace(LETTER, run_id="r2", stream="orders")], START)
+            queue.mark_replayed([queue.list()[1].letter_id], END)
+            queue.confirm("nightly", "users", "r2", "r1")
+            kept = [(stored.letter.run_id, stored.letter.uncommitted is None) for stored in queue.list()]
+        assert kept == [("r0", True), ("r1", True), ("r2", True), ("r2", False)]
+
+    def test_an_attempt_takes_back_what_its_run_has_not_committed(self, spec: StateSpec) -> None:
+        others = [replace(LETTER, run_id="r2"), replace(LETTER, stream="orders"), replace(LETTER, uncommitted=None)]
+        with open_state(spec) as state:
+            state.dead_letters.put([LETTER, *others], START)
+            state.dead_letters.withdraw("nightly", "users", "r1")
+            assert [stored.letter for stored in state.dead_letters.list()] == others
 
     def test_replayed_letters_no_longer_wait(self, spec: StateSpec) -> None:
         with open_state(spec) as state:
             queue = state.dead_letters
-            queue.put([replace(LETTER, position=str(n)) for n in range(3)], START)
+            queue.put([replace(LETTER, code=str(n)) for n in range(3)], START)
             first, second, third = (stored.letter_id for stored in queue.list())
             assert queue.mark_replayed([first, third], END) == 2
             assert queue.mark_replayed([first, third + 1], END) == 0
@@ -234,7 +282,7 @@ class StateContract:
     def test_deleted_letters_are_gone(self, spec: StateSpec) -> None:
         with open_state(spec) as state:
             queue = state.dead_letters
-            queue.put([replace(LETTER, position=str(n)) for n in range(4)], START)
+            queue.put([replace(LETTER, code=str(n)) for n in range(4)], START)
             queue.put([replace(LETTER, pipeline="hourly")], START)
             first, *rest = (stored.letter_id for stored in queue.list(Selection("nightly")))
             assert queue.delete([first, first]) == 1
@@ -243,7 +291,7 @@ class StateContract:
             assert [stored.letter.pipeline for stored in queue.list()] == ["hourly"]
 
     def test_full_queue_refuses_all_of_a_put_and_says_so(self, spec: StateSpec) -> None:
-        letters = [replace(LETTER, position=str(n)) for n in range(4)]
+        letters = [replace(LETTER, code=str(n)) for n in range(4)]
         with open_state(replace(spec, max_dead_letters=3)) as state:
             queue = state.dead_letters
             queue.put(letters[:2], START)
@@ -252,26 +300,26 @@ class StateContract:
             ) as caught:
                 queue.put(letters[2:], START)
             assert (caught.value.code, caught.value.category) == ("dlq_full", Category.DATA)
-            assert [stored.letter.position for stored in queue.list()] == ["0", "1"]
-            queue.put(letters[1:3], START)
+            assert [stored.letter.code for stored in queue.list()] == ["0", "1"]
+            queue.put(letters[2:3], START)
             queue.put([replace(LETTER, pipeline="hourly")], START)
             assert queue.count() == 4
 
     def test_replayed_letters_give_way_to_new_ones(self, spec: StateSpec) -> None:
-        letters = [replace(LETTER, position=str(n)) for n in range(4)]
+        letters = [replace(LETTER, code=str(n)) for n in range(4)]
         with open_state(replace(spec, max_dead_letters=3)) as state:
             queue = state.dead_letters
             queue.put(letters[:3], START)
             queue.mark_replayed([queue.list()[0].letter_id], END)
             queue.put(letters[3:], END)
-            assert [stored.letter.position for stored in queue.list()] == ["1", "2", "3"]
+            assert [stored.letter.code for stored in queue.list()] == ["1", "2", "3"]
 
     def test_letters_come_from_several_threads(self, spec: StateSpec) -> None:
         with open_state(spec) as state, ThreadPoolExecutor(4) as pool:
             for number in range(20):
-                pool.submit(state.dead_letters.put, [replace(LETTER, position=str(number))], START)
+                pool.submit(state.dead_letters.put, [replace(LETTER, code=str(number))], START)
             pool.shutdown()
-            positions = {stored.letter.position for stored in state.dead_letters.list()}
+            positions = {stored.letter.code for stored in state.dead_letters.list()}
         assert positions == {str(number) for number in range(20)}
 
     def test_value_of_a_connector_is_kept_until_it_is_reset(self, spec: StateSpec) -> None:

@@ -75,7 +75,6 @@ class Lane:
         """Take a stream over, for the `attempt`-th time."""
         self.stream = stream
         self._ledgers.begin(stream)
-        self._rejects.begin(stream)
         self._resuming = self._started(
             self._destination.call(
                 Call.RESUME,
@@ -93,6 +92,7 @@ class Lane:
             return True
         resumed, self._resuming = self._resuming.result(), None
         self.has_receipts = resumed.has_receipts
+        self._rejects.begin(self.stream, resumed.receipt, has_receipts=resumed.has_receipts)
         self.resumption = resume(resumed.receipt, self._plan.streams[self.stream], self._run_id)
         if not self.resumption.is_done:
             self._move(self.stream)
@@ -115,11 +115,16 @@ class Lane:
         plan, ledgers = self._plan, self._ledgers
         queue = FrameQueue(plan.queue_frames, plan.queue_bytes, self._crew.pool, codec_of(plan.compression))
         request = run_request(stream, plan.batch_rows, plan.batch_bytes, self.resumption.position, plan.checkpoint)
-        source, destination, earlier = self._source, self._destination, self.resumption.rows
-        outlet = Outlet(queue, ledgers.sent, self._rejects.listener(stream, RejectedAt.SOURCE, earlier))
+        source, destination, earlier_bytes = self._source, self._destination, self.resumption.size_bytes
+        unread = self._rejects.listener(
+            stream, RejectedAt.SOURCE, lambda: earlier_bytes + ledgers.of(stream).sent.size_bytes
+        )
+        outlet = Outlet(queue, ledgers.sent, unread)
         self._started(source.run(request, outlet, self._verify_source(stream)))
-        rejected = self._rejects.listener(stream, RejectedAt.DESTINATION, earlier)
-        inlet = Inlet(queue, ledgers.delivered, ledgers.durable, rejected)
+        unwritten = self._rejects.listener(
+            stream, RejectedAt.DESTINATION, lambda: earlier_bytes + ledgers.of(stream).durable_bytes
+        )
+        inlet = Inlet(queue, ledgers.delivered, ledgers.durable, unwritten)
         self._started(destination.run(request, inlet, self._verify_destination(stream)))
 
     def _verify_source(self, stream: int) -> Callable[[object], None]:

@@ -50,3 +50,9 @@ def resume(receipt: Receipt | None, spec: StreamSpec, run_id: str) -> Resumption
     if is_ours:
         return Resumption(receipt.position, rows=receipt.rows, size_bytes=receipt.size_bytes)
     return Resumption(receipt.position)
+
+
+def is_repeated(receipt: Receipt, spec: StreamSpec, run_id: str) -> bool:
+    """Tell whether the run `run_id` moves all of a stream again that a run moved which did not come to its end."""
+    is_left = receipt.run_id != run_id and receipt.is_complete and not receipt.is_finished
+    return is_left and spec.sync_mode is SyncMode.FULL_REFRESH and spec.write_mode is not WriteMode.APPEND

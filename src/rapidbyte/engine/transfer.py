@@ -182,20 +182,23 @@ class Transfer:
     def _report(self, lane: Lane, stream: int) -> None:
         ledger, earlier, task = self._ledgers.of(stream), lane.resumption, self._at.pop(stream)
         started_s = time.monotonic() if task.started_s is None else task.started_s
+        self._rejects.complete(stream)
         unread, unwritten = (self._rejects.count(stream, at) for at in (RejectedAt.SOURCE, RejectedAt.DESTINATION))
+        rejected_before = self._rejects.earlier(stream)
+        rejected = rejected_before + unread + unwritten
         self._reports[stream] = StreamReport(
             name=self._plan.streams[stream].name,
-            rows_read=earlier.rows + ledger.sent.rows + unread,
+            rows_read=earlier.rows + rejected_before + ledger.sent.rows + unread,
             rows_written=earlier.rows + ledger.durable_rows - unwritten,
             bytes_read=earlier.size_bytes + ledger.sent.size_bytes,
             batches=ledger.sent.batches,
             duration_s=time.monotonic() - started_s,
             attempts=task.attempt,
-            rows_rejected=unread + unwritten,
+            rows_rejected=rejected,
         )
         lane.stream = None
-        if unread + unwritten:
-            self._tell_rejects(self._plan.streams[stream], unread + unwritten)
+        if rejected:
+            self._tell_rejects(self._plan.streams[stream], rejected)
         self._on_event(StreamFinished(self._reports[stream]))
         reach("engine.moved")
 

@@ -11,17 +11,24 @@ from rapidbyte.errors import Category, ErrorInfo, FrameError
 
 _TEXTS = ("category", "code", "reason")
 _KEYS = frozenset(("stream", "row", *_TEXTS))
+_OPTIONAL_KEYS = frozenset(("unreadable", "place"))
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One row of a stream by its columns, as text where it is not NULL, and why it was rejected."""
+    """One row of a stream by its columns, as text where it is not NULL, and why it was rejected.
+
+    `unreadable` names columns whose value is missing in it, or is there for people only. `place` is which of the rows
+    that the guest received in this run it is, from 0 on; None where the guest does not tell.
+    """
 
     stream: int
     category: Category
     code: str
     reason: str
     row: Mapping[str, str | None]
+    unreadable: tuple[str, ...] = ()
+    place: int | None = None
 
     @classmethod
     def parse(cls, document: bytes) -> Self:
@@ -30,14 +37,21 @@ class Rejection:
             values = json.loads(document)
         except (ValueError, RecursionError) as error:
             raise _invalid("that is not JSON") from error
-        if not isinstance(values, dict) or values.keys() != _KEYS:
+        if not isinstance(values, dict) or values.keys() - _OPTIONAL_KEYS != _KEYS:
             raise _invalid(f"that is not an object of exactly {', '.join(sorted(_KEYS))}")
         stream, row = values["stream"], values["row"]
         if type(stream) is not int or stream < 0 or not all(isinstance(values[key], str) for key in _TEXTS):
             raise _invalid("whose stream is no number, or whose category, code or reason is no text")
         if not isinstance(row, dict) or not all(value is None or isinstance(value, str) for value in row.values()):
             raise _invalid("whose row is not an object of texts and nulls")
-        return cls(stream, _category(values["category"]), values["code"], values["reason"], row)
+        unreadable, place = values.get("unreadable", []), values.get("place")
+        if not isinstance(unreadable, list) or not all(isinstance(name, str) for name in unreadable):
+            raise _invalid("whose unreadable columns are no list of names")
+        if place is not None and (type(place) is not int or place < 0):
+            raise _invalid("whose place is no number")
+        return cls(
+            stream, _category(values["category"]), values["code"], values["reason"], row, tuple(unreadable), place
+        )
 
 
 def _category(name: Any) -> Category:

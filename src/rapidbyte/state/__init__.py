@@ -1,7 +1,7 @@
 """The state of pipelines: the history of runs, rejected rows, and what connectors keep, in SQLite or Postgres."""
 
 from rapidbyte.state.connector_state import ConnectorState, KeptValue, StateKey, StateScope
-from rapidbyte.state.dead_letter import DeadLetter, RejectedAt, Selection, StoredLetter
+from rapidbyte.state.dead_letter import DeadLetter, LastCommit, RejectedAt, Selection, StoredLetter, Uncommitted
 from rapidbyte.state.dead_letters import DlqStore
 from rapidbyte.state.location import default_path
 from rapidbyte.state.opened import State, open_state, state_file
@@ -13,6 +13,7 @@ __all__ = [
     "DeadLetter",
     "DlqStore",
     "KeptValue",
+    "LastCommit",
     "RejectedAt",
     "RunRecord",
     "RunStore",
@@ -21,6 +22,7 @@ __all__ = [
     "StateKey",
     "StateScope",
     "StoredLetter",
+    "Uncommitted",
     "default_path",
     "open_state",
     "state_file",

@@ -19,12 +19,33 @@ class RejectedAt(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Uncommitted:
+    """Which commit leaves the row out: the first of its run that has moved more than `after_bytes` of the stream.
+
+    `base_run_id` is the run whose receipt the stream had before, or None where it had none.
+    """
+
+    after_bytes: int
+    base_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastCommit:
+    """What a destination's receipt says of a stream: who committed last, how much of it, and whether to its end."""
+
+    run_id: str
+    size_bytes: int
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """One rejected row and why.
 
-    `row` holds its values by column, those that JSON has no form for as text. `raw` is the row as its source printed
-    it, where that is known; bytes that are not UTF-8 are in it as surrogates (PEP 383). `position` tells the row from
-    all others of its run and stream, and is None where nothing does.
+    `row` holds its values by column, those that JSON has no form for as text; `unreadable` names the columns whose
+    value is not there, or is no text that could be read back. `raw` is the row as its source printed it, where that is
+    known; bytes that are not UTF-8 are in it as surrogates (PEP 383). `uncommitted` is None once a commit has left the
+    row out: until then the row is still to be read, and a run that meets it again has a letter of its own.
     """
 
     pipeline: str
@@ -36,17 +57,19 @@ class DeadLetter:
     reasons: tuple[str, ...]
     row: JsonObject
     raw: str | None = None
-    position: str | None = None
+    unreadable: tuple[str, ...] = ()
+    uncommitted: Uncommitted | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredLetter:
-    """A letter in the queue; `replayed_at` is None while it waits."""
+    """A letter in the queue; `replayed_at` is None while it waits, `replay_id` names the replay that tries it now."""
 
     letter_id: int
     letter: DeadLetter
     recorded_at: datetime
     replayed_at: datetime | None = None
+    replay_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

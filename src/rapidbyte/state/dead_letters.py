@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
 
 from rapidbyte.errors import Category, DeadLettersFullError, ErrorInfo
-from rapidbyte.state.database import Database, Row, Statements, moment, stamp, storable
-from rapidbyte.state.dead_letter import DeadLetter, RejectedAt, Selection, StoredLetter
+from rapidbyte.state.database import Database, Row, Statements, moment, stamp
+from rapidbyte.state.dead_letter import DeadLetter, LastCommit, RejectedAt, Selection, StoredLetter, Uncommitted
 
 _ALL = Selection()
-_COLUMNS = "fingerprint, pipeline, stream, run_id, stage, category, code, reasons, content, raw, position, recorded_at"
+_COLUMNS = (
+    "pipeline, stream, run_id, stage, category, code, reasons, content, raw, unreadable, after_bytes, base_run_id, "
+    "recorded_at"
+)
 _PLACES = ", ".join("?" for _ in _COLUMNS.split(","))
+_UNCOMMITTED = "WHERE after_bytes IS NOT NULL"
+_CONFIRM = "UPDATE dead_letters SET after_bytes = NULL, base_run_id = NULL"
 
 
 class DlqStore:
@@ -26,15 +30,15 @@ class DlqStore:
     def put(self, letters: Sequence[DeadLetter], recorded_at: datetime) -> None:
         """Store letters of one pipeline, all or none; they are durable when this returns.
 
-        A letter whose run stored it already, by its position, is not stored again. Replayed letters of the pipeline
-        give way where there is no room. Raises DeadLettersFullError when more letters would wait than may.
+        Replayed letters of the pipeline give way where there is no room. Raises DeadLettersFullError when more letters
+        would wait than may.
         """
         if not letters:
             return
         pipeline = letters[0].pipeline
         with self._database.transaction() as statements:
             statements.run_for_each(
-                f"INSERT INTO dead_letters ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (fingerprint) DO NOTHING",
+                f"INSERT INTO dead_letters ({_COLUMNS}) VALUES ({_PLACES})",
                 [_values(letter, recorded_at) for letter in letters],
             )
             if _count(statements, pipeline) > self._max_waiting:
@@ -66,6 +70,45 @@ class DlqStore:
         with self._database.transaction() as statements:
             found = statements.run("SELECT * FROM dead_letters WHERE letter_id = ?", (letter_id,))
         return _stored(found.rows[0]) if found.rows else None
+
+    def settle(self, pipeline: str, stream: str, last: LastCommit | None) -> None:
+        """Decide on the letters of a stream whose commit nobody saw, by the destination's receipt, or that it has none.
+
+        Those whose row a commit has left out stay. Those whose run committed nothing more go: their rows are read
+        again. Where another run has committed since, nothing tells, and they stay.
+        """
+        of_stream = f"{_UNCOMMITTED} AND pipeline = ? AND stream = ?"
+        with self._database.transaction() as statements:
+            if last is None:
+                statements.run(f"DELETE FROM dead_letters {of_stream} AND base_run_id IS NULL", (pipeline, stream))
+            else:
+                covered = "run_id = ? AND (after_bytes < ? OR ? = 1)"
+                facts = (last.run_id, last.size_bytes, int(last.is_complete))
+                statements.run(f"{_CONFIRM} {of_stream} AND {covered}", (pipeline, stream, *facts))
+                statements.run(
+                    f"DELETE FROM dead_letters {of_stream} AND (run_id = ? OR base_run_id = ?)",
+                    (pipeline, stream, last.run_id, last.run_id),
+                )
+            statements.run(f"{_CONFIRM} {of_stream}", (pipeline, stream))
+
+    def withdraw(self, pipeline: str, stream: str, run_id: str) -> None:
+        """Remove a run's letters of a stream that no commit covers: it begins with the stream anew."""
+        with self._database.transaction() as statements:
+            statements.run(
+                f"DELETE FROM dead_letters {_UNCOMMITTED} AND pipeline = ? AND stream = ? AND run_id = ?",
+                (pipeline, stream, run_id),
+            )
+
+    def confirm(self, pipeline: str, stream: str, run_id: str, repeated_run_id: str | None) -> None:
+        """Note that a run has moved a stream to its end, and what it repeated of a run that did not come to its end."""
+        of_run = "pipeline = ? AND stream = ? AND run_id = ?"
+        with self._database.transaction() as statements:
+            statements.run(f"{_CONFIRM} {_UNCOMMITTED} AND {of_run}", (pipeline, stream, run_id))
+            if repeated_run_id is not None:
+                statements.run(
+                    f"DELETE FROM dead_letters WHERE replayed_at IS NULL AND {of_run}",
+                    (pipeline, stream, repeated_run_id),
+                )
 
     def mark_replayed(self, letter_ids: Sequence[int], replayed_at: datetime) -> int:
         """Note that letters were moved after all; return how many of them had been waiting."""
@@ -118,9 +161,8 @@ def _condition(wanted: Selection) -> tuple[str, tuple[object, ...]]:
 def _values(letter: DeadLetter, recorded_at: datetime) -> tuple[object, ...]:
     """Return the values of _COLUMNS."""
     raw = None if letter.raw is None else letter.raw.encode("utf-8", "surrogateescape")
-    content = json.dumps(dict(letter.row), allow_nan=False)
+    uncommitted = letter.uncommitted
     return (
-        _fingerprint(letter, content),
         letter.pipeline,
         letter.stream,
         letter.run_id,
@@ -128,23 +170,17 @@ def _values(letter: DeadLetter, recorded_at: datetime) -> tuple[object, ...]:
         letter.category.value,
         letter.code,
         json.dumps(letter.reasons),
-        content,
+        json.dumps(dict(letter.row), allow_nan=False),
         raw,
-        None if letter.position is None else storable(letter.position),
+        json.dumps(letter.unreadable),
+        None if uncommitted is None else uncommitted.after_bytes,
+        None if uncommitted is None else uncommitted.base_run_id,
         stamp(recorded_at),
     )
 
 
-def _fingerprint(letter: DeadLetter, content: str) -> str | None:
-    """Return what is the same for the same row of the same run: a retry meets it again. None where nothing tells."""
-    if letter.position is None:
-        return None
-    parts = (letter.pipeline, letter.stream, letter.run_id, letter.rejected_at.value, letter.position, content)
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
 def _stored(row: Row) -> StoredLetter:
-    raw, replayed_at = row["raw"], row["replayed_at"]
+    raw, replayed_at, after_bytes = row["raw"], row["replayed_at"], row["after_bytes"]
     letter = DeadLetter(
         pipeline=row["pipeline"],
         stream=row["stream"],
@@ -155,8 +191,13 @@ def _stored(row: Row) -> StoredLetter:
         reasons=tuple(json.loads(row["reasons"])),
         row=json.loads(row["content"]),
         raw=None if raw is None else bytes(raw).decode("utf-8", "surrogateescape"),
-        position=row["position"],
+        unreadable=tuple(json.loads(row["unreadable"])),
+        uncommitted=None if after_bytes is None else Uncommitted(after_bytes, row["base_run_id"]),
     )
     return StoredLetter(
-        row["letter_id"], letter, moment(row["recorded_at"]), None if replayed_at is None else moment(replayed_at)
+        row["letter_id"],
+        letter,
+        moment(row["recorded_at"]),
+        None if replayed_at is None else moment(replayed_at),
+        row["replay_id"],
     )

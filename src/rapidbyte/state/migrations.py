@@ -73,6 +73,41 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID
         """,
     ),
+    (
+        "ALTER TABLE runs ADD COLUMN rows_rejected INTEGER",
+        "ALTER TABLE run_streams ADD COLUMN rows_rejected INTEGER NOT NULL DEFAULT 0",
+        # SQLite drops no column that is unique.
+        """
+        CREATE TABLE letters (
+            letter_id INTEGER PRIMARY KEY AUTOINCREMENT,
+            pipeline TEXT NOT NULL,
+            stream TEXT NOT NULL,
+            run_id TEXT NOT NULL,
+            stage TEXT NOT NULL,
+            category TEXT NOT NULL,
+            code TEXT NOT NULL,
+            reasons TEXT NOT NULL,
+            content TEXT NOT NULL,
+            raw BLOB,
+            unreadable TEXT NOT NULL DEFAULT '[]',
+            after_bytes INTEGER,
+            base_run_id TEXT,
+            recorded_at TEXT NOT NULL,
+            replay_id TEXT,
+            replayed_at TEXT
+        )
+        """,
+        """
+        INSERT INTO letters (letter_id, pipeline, stream, run_id, stage, category, code, reasons, content, raw,
+            recorded_at, replayed_at)
+        SELECT letter_id, pipeline, stream, run_id, stage, category, code, reasons, content, raw,
+            recorded_at, replayed_at
+        FROM dead_letters
+        """,
+        "DROP TABLE dead_letters",
+        "ALTER TABLE letters RENAME TO dead_letters",
+        "CREATE INDEX dead_letters_by_stream ON dead_letters (pipeline, stream)",
+    ),
 )
 VERSION = len(MIGRATIONS)
 

@@ -72,5 +72,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
+    (
+        "ALTER TABLE runs ADD COLUMN rows_rejected bigint",
+        "ALTER TABLE run_streams ADD COLUMN rows_rejected bigint NOT NULL DEFAULT 0",
+        """
+        ALTER TABLE dead_letters
+            DROP COLUMN fingerprint,
+            DROP COLUMN position,
+            ADD COLUMN unreadable text NOT NULL DEFAULT '[]',
+            ADD COLUMN after_bytes bigint,
+            ADD COLUMN base_run_id text,
+            ADD COLUMN replay_id text
+        """,
+    ),
 )
 VERSION = len(MIGRATIONS)

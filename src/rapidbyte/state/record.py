@@ -21,6 +21,7 @@ class RunRecord:
     rows_read: int | None = None
     rows_written: int | None = None
     bytes_read: int | None = None
+    rows_rejected: int | None = None
     error_category: Category | None = None
     error_code: str | None = None
     error_message: str | None = None

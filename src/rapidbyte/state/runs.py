@@ -9,7 +9,8 @@ from rapidbyte.model import RunReport, RunStatus, StreamReport
 from rapidbyte.state.database import Database, Liveness, Row, Statements, moment, stamp, storable
 from rapidbyte.state.record import RunRecord
 
-_STREAM_COLUMNS = "name, rows_read, rows_written, bytes_read, batches, duration_s, attempts"
+_STREAM_COLUMNS = "name, rows_read, rows_written, bytes_read, batches, duration_s, attempts, rows_rejected"
+_STREAM_PLACES = ", ".join("?" for _ in _STREAM_COLUMNS.split(","))
 
 
 class RunStore:
@@ -34,11 +35,18 @@ class RunStore:
             self._end(
                 statements,
                 report.run_id,
-                "status = ?, finished_at = ?, rows_read = ?, rows_written = ?, bytes_read = ?",
-                (report.status.value, stamp(finished_at), report.rows_read, report.rows_written, report.bytes_read),
+                "status = ?, finished_at = ?, rows_read = ?, rows_written = ?, rows_rejected = ?, bytes_read = ?",
+                (
+                    report.status.value,
+                    stamp(finished_at),
+                    report.rows_read,
+                    report.rows_written,
+                    report.rows_rejected,
+                    report.bytes_read,
+                ),
             )
             statements.run_for_each(
-                f"INSERT INTO run_streams (run_id, position, {_STREAM_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO run_streams (run_id, position, {_STREAM_COLUMNS}) VALUES (?, ?, {_STREAM_PLACES})",
                 [(report.run_id, position, *_values(stream)) for position, stream in enumerate(report.streams)],
             )
         self._alive.release(report.run_id)
@@ -99,6 +107,7 @@ def _values(stream: StreamReport) -> tuple[object, ...]:
         stream.batches,
         stream.duration_s,
         stream.attempts,
+        stream.rows_rejected,
     )
 
 
@@ -112,6 +121,7 @@ def _record(row: Row, streams: tuple[StreamReport, ...]) -> RunRecord:
         finished_at=None if finished_at is None else moment(finished_at),
         rows_read=row["rows_read"],
         rows_written=row["rows_written"],
+        rows_rejected=row["rows_rejected"],
         bytes_read=row["bytes_read"],
         error_category=None if category is None else Category(category),
         error_code=row["error_code"],

@@ -220,6 +220,7 @@ def test_runs_of_a_pipeline_are_listed_for_a_machine(capsys: pytest.CaptureFixtu
                 "finished_at": "2026-11-24T03:00:00+00:00",
                 "rows_read": None,
                 "rows_written": None,
+                "rows_rejected": None,
                 "bytes_read": None,
                 "error": {"category": "auth", "code": "28P01", "message": "No."},
             }

@@ -13,7 +13,7 @@ import pytest
 from rapidbyte.cli.process import run
 from rapidbyte.errors import Category
 from rapidbyte.model import StateSpec
-from rapidbyte.state import DeadLetter, RejectedAt, StateKey, StateScope, open_state
+from rapidbyte.state import DeadLetter, RejectedAt, StateKey, StateScope, Uncommitted, open_state
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 LETTER = DeadLetter(
@@ -26,7 +26,7 @@ LETTER = DeadLetter(
     reasons=('null value in column "name" of relation "users" violates a not-null constraint\nLine 2', "and more"),
     row={"id": 7, "name": None, "city": "東京"},
     raw="7\t\\N",
-    position="7",
+    unreadable=("city",),
 )
 PIPELINE = """\
 version: "1.0"
@@ -48,7 +48,9 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def filled() -> None:
     """Two letters, the second of which was replayed, and three values of connectors."""
     with open_state(StateSpec()) as state:
-        state.dead_letters.put([LETTER, replace(LETTER, stream="orders", raw=None, position=None)], NOW)
+        state.dead_letters.put(
+            [LETTER, replace(LETTER, stream="orders", raw=None, unreadable=(), uncommitted=Uncommitted(0))], NOW
+        )
         state.dead_letters.mark_replayed([2], NOW)
         state.connectors.put(StateKey("nightly", StateScope.STREAM, "users", "lsn"), b"0/16B3748", NOW)
         state.connectors.put(StateKey("nightly", StateScope.PIPELINE, "", "salt"), b"\xff\0", NOW)
@@ -89,14 +91,14 @@ def test_rejected_row_is_shown_with_every_reason_and_value(capsys: pytest.Captur
         '  null value in column "name" of relation "users" violates a not-null constraint\n'
         "Line 2\n"
         "  and more\n"
-        "position: 7\n"
+        "cannot be read: city\n"
         '{\n  "id": 7,\n  "name": null,\n  "city": "東京"\n}\n'
         "as the source printed it: 7\t\\N\n",
         "",
     )
-    assert said(capsys, "dlq", "show", "2")[1].splitlines()[0] == (
-        "row 2 of orders, pipeline nightly, replayed 2026-11-24 03:00:00 UTC"
-    )
+    replayed = said(capsys, "dlq", "show", "2")[1].splitlines()
+    assert replayed[0] == "row 2 of orders, pipeline nightly, replayed 2026-11-24 03:00:00 UTC"
+    assert "its run has not come to the commit that leaves it out; the next run reads the row again" in replayed
 
 
 @pytest.mark.usefixtures("filled")
@@ -112,7 +114,8 @@ def test_rejected_row_is_a_document_for_a_machine(capsys: pytest.CaptureFixture[
         "reasons": list(LETTER.reasons),
         "row": {"id": 7, "name": None, "city": "東京"},
         "raw": "7\t\\N",
-        "position": "7",
+        "unreadable": ["city"],
+        "is_committed": True,
         "recorded_at": "2026-11-24T03:00:00+00:00",
         "replayed_at": None,
     }

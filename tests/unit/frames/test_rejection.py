@@ -21,12 +21,21 @@ _WRONG: list[dict[str, object]] = [
     {"row": []},
     {"row": {"id": 1}},
     {"more": 1},
+    {"unreadable": "id"},
+    {"unreadable": [1]},
+    {"place": -1},
+    {"place": True},
 ]
 
 
 def test_a_rejection_is_read() -> None:
     expected = Rejection(2, Category.DATA, "23502", "No NULL.", {"id": "1", "name": None})
     assert Rejection.parse(json.dumps(_VALUES).encode()) == expected
+
+
+def test_what_cannot_be_read_and_where_the_row_came_may_be_told() -> None:
+    told = Rejection.parse(json.dumps(_VALUES | {"unreadable": ["id"], "place": 3}).encode())
+    assert (told.unreadable, told.place) == (("id",), 3)
 
 
 @pytest.mark.parametrize(

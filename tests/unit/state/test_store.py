@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from harness.state_contract import StateContract
-from rapidbyte.errors import StateError
+from rapidbyte.errors import Category, StateError
 from rapidbyte.model import StateSpec
-from rapidbyte.state import default_path, open_state, state_file
-from rapidbyte.state.migrations import VERSION
+from rapidbyte.state import DeadLetter, RejectedAt, StoredLetter, default_path, open_state, state_file
+from rapidbyte.state.migrations import MIGRATIONS, VERSION
 from rapidbyte.state.opening import open_database
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+_OURS = 0x52427974
 
 
 @pytest.fixture
@@ -41,18 +42,37 @@ def test_marks_of_ended_processes_are_swept(path: Path, spec: StateSpec) -> None
     assert list(path.with_name("state.db-live").iterdir()) == []
 
 
-def test_file_of_the_first_version_keeps_its_runs_and_gets_the_new_tables(path: Path, spec: StateSpec) -> None:
-    with open_state(spec) as state:
-        state.runs.start("r1", "p", START)
+def _file_of_version(path: Path, version: int, *statements: str) -> None:
+    """Make a state file as an older rapidbyte left it."""
+    path.parent.mkdir(parents=True)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("DROP TABLE dead_letters")
-        connection.execute("DROP TABLE connector_state")
-        connection.execute("PRAGMA user_version = 1")
+        for migration in MIGRATIONS[:version]:
+            for statement in migration:
+                connection.execute(statement)
+        for statement in (*statements, f"PRAGMA user_version = {version}", f"PRAGMA application_id = {_OURS}"):
+            connection.execute(statement)
+
+
+def test_file_of_the_first_version_keeps_its_runs_and_gets_the_new_tables(path: Path, spec: StateSpec) -> None:
+    run = "INSERT INTO runs (run_id, pipeline, status, started_at) VALUES ('r1', 'p', 'failed', '2026-11-24T03:00Z')"
+    _file_of_version(path, 1, run)
     with open_state(spec) as state:
         assert [run.run_id for run in state.runs.runs()] == ["r1"]
         assert (state.dead_letters.count(), state.connectors.list()) == (0, ())
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
+
+
+def test_file_of_the_second_version_keeps_its_rejected_rows_under_their_ids(path: Path, spec: StateSpec) -> None:
+    letter = (
+        "INSERT INTO dead_letters VALUES (7, 'print', 'p', 't', 'r1', 'source', 'data', 'c', '[\"why\"]', "
+        "'{\"id\": \"1\"}', NULL, '0:1', '2026-11-24T03:00:00+00:00', NULL)"
+    )
+    _file_of_version(path, 2, letter)
+    with open_state(spec) as state:
+        (stored,) = state.dead_letters.list()
+    expected = DeadLetter("p", "t", "r1", RejectedAt.SOURCE, Category.DATA, "c", ("why",), {"id": "1"})
+    assert stored == StoredLetter(7, expected, START)
 
 
 def test_what_is_committed_is_on_the_disk(tmp_path: Path) -> None:

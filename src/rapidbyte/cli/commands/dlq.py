@@ -103,8 +103,10 @@ def letter_text(stored: StoredLetter) -> str:
         f"{letter.run_id}: {letter.category.value}, {letter.code}",
         *(f"  {reason}" for reason in letter.reasons),
     ]
-    if letter.position is not None:
-        lines.append(f"position: {letter.position}")
+    if letter.unreadable:
+        lines.append(f"cannot be read: {', '.join(letter.unreadable)}")
+    if letter.uncommitted is not None:
+        lines.append("its run has not come to the commit that leaves it out; the next run reads the row again")
     lines.append(json.dumps(dict(letter.row), ensure_ascii=False, indent=2))
     if letter.raw is not None:
         lines.append(f"as the source printed it: {letter.raw}")
@@ -125,7 +127,8 @@ def letter_document(stored: StoredLetter) -> dict[str, object]:
         "reasons": list(letter.reasons),
         "row": dict(letter.row),
         "raw": letter.raw,
-        "position": letter.position,
+        "unreadable": list(letter.unreadable),
+        "is_committed": letter.uncommitted is None,
         "recorded_at": stored.recorded_at.isoformat(),
         "replayed_at": None if stored.replayed_at is None else stored.replayed_at.isoformat(),
     }

@@ -102,12 +102,14 @@ def report_document(report: RunReport) -> dict[str, object]:
         "duration_s": report.duration_s,
         "rows_read": report.rows_read,
         "rows_written": report.rows_written,
+        "rows_rejected": report.rows_rejected,
         "bytes_read": report.bytes_read,
         "streams": [
             {
                 "name": stream.name,
                 "rows_read": stream.rows_read,
                 "rows_written": stream.rows_written,
+                "rows_rejected": stream.rows_rejected,
                 "bytes_read": stream.bytes_read,
                 "batches": stream.batches,
                 "duration_s": stream.duration_s,

@@ -37,11 +37,13 @@ def runs_text(runs: tuple[RunRecord, ...]) -> str:
                 run.pipeline,
                 run.status.value,
                 "-" if run.rows_written is None else counted(run.rows_written),
+                "-" if run.rows_rejected is None else counted(run.rows_rejected),
                 "-" if run.finished_at is None else f"{(run.finished_at - run.started_at).total_seconds():.2f}",
                 first_line,
             )
         )
-    return aligned(("started (UTC)", "pipeline", "status", "rows", "seconds", "error"), rows, right=("rows", "seconds"))
+    header = ("started (UTC)", "pipeline", "status", "rows", "rejected", "seconds", "error")
+    return aligned(header, rows, right=("rows", "rejected", "seconds"))
 
 
 def run_document(run: RunRecord) -> dict[str, object]:
@@ -57,6 +59,7 @@ def run_document(run: RunRecord) -> dict[str, object]:
         "finished_at": None if run.finished_at is None else run.finished_at.isoformat(),
         "rows_read": run.rows_read,
         "rows_written": run.rows_written,
+        "rows_rejected": run.rows_rejected,
         "bytes_read": run.bytes_read,
         "error": error,
     }
