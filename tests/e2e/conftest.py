@@ -1,6 +1,7 @@
 """Lists the harness's plugins for the end-to-end tests."""
 
 pytest_plugins = [
+    "harness.fix_evidence",
     "harness.fix_server",
     "harness.fix_schemas",
     "harness.fix_database",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.evidence import Call, Evidence
 from harness.python_path import PYTHON_PATH
 from harness.waiting import PATIENCE_S
 from rapidbyte.cli import main as cli_main
@@ -26,14 +28,21 @@ class Ended:
     stderr: str
 
 
+class Command(subprocess.Popen[str]):
+    """A running command; `ended` is set by `finish`."""
+
+    ended: Ended | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Cli:
     """The `rapidbyte` command with the variables of a test; `home` holds what it writes on its own."""
 
-    variables: Mapping[str, str]
+    variables: Mapping[str, str] = field(repr=False)
     home: Path
+    evidence: Evidence = field(repr=False)
 
-    def start(self, *arguments: str, **more: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **more: str) -> Command:
         """Start a command. Use the process through `with`."""
         environment = {
             "PATH": os.defpath,
@@ -43,7 +52,7 @@ class Cli:
             **self.variables,
             **more,
         }
-        return subprocess.Popen(
+        command = Command(
             [sys.executable, "-c", _RUN, *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -51,11 +60,19 @@ class Cli:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._note(command, arguments, environment)
+        return command
 
     def run(self, *arguments: str, **more: str) -> Ended:
         """Run a command to its end."""
         with self.start(*arguments, **more) as process:
             return finish(process)
+
+    def _note(self, command: Command, arguments: tuple[str, ...], environment: Mapping[str, str]) -> None:
+        files = [word for word in arguments if word.endswith((".yaml", ".yml"))]
+        documents = [self.evidence.document(file, environment) for file in files]
+        title = shlex.join(["rapidbyte", *arguments])
+        self.evidence.calls.append(Call(title, "\n".join(documents), lambda: _told(command.ended)))
 
 
 def finish(process: subprocess.Popen[str]) -> Ended:
@@ -65,4 +82,13 @@ def finish(process: subprocess.Popen[str]) -> Ended:
     except BaseException:
         process.kill()
         raise
-    return Ended(process.returncode, stdout, stderr)
+    ended = Ended(process.returncode, stdout, stderr)
+    if isinstance(process, Command):
+        process.ended = ended
+    return ended
+
+
+def _told(ended: Ended | None) -> str:
+    if ended is None:
+        return "nobody waited for its end"
+    return f"exit code {ended.code}\n--- stdout\n{ended.stdout.rstrip()}\n--- stderr\n{ended.stderr.rstrip()}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from harness.providers import provide_server
+from harness.providers import ProvidedServer, provide_server
 from rapidbyte.embedded import ServerAddress
 
 KEEP_OPTION = "--keep-schemas"
@@ -32,15 +32,21 @@ def keeps_schemas(pytestconfig: pytest.Config) -> bool:
 
 
 @pytest.fixture(scope="session")
-def server(pytestconfig: pytest.Config, keeps_schemas: bool) -> Iterator[ServerAddress]:
-    """The address of the Postgres that all test processes share."""
+def provided_server(pytestconfig: pytest.Config, keeps_schemas: bool) -> Iterator[ProvidedServer]:
+    """This process's share in the Postgres of all test processes."""
     provided = provide_server()
-    yield provided.address
+    yield provided
     if keeps_schemas:
         note = f"Schemas are kept on {provided.address.dsn()}. {provided.keep()}"
         pytestconfig.stash.setdefault(_KEPT_NOTES, []).append(note)
     else:
         provided.close()
+
+
+@pytest.fixture(scope="session")
+def server(provided_server: ProvidedServer) -> ServerAddress:
+    """The address of the Postgres that all test processes share."""
+    return provided_server.address
 
 
 @pytest.fixture(scope="session")

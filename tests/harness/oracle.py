@@ -59,6 +59,7 @@ def assert_same_table(
 
     `columns` names those of the source that were to arrive, in order; None is all of them.
     """
+    __tracebackhide__ = True
     expected = columns_of(session, source)
     assert expected, f"{source} does not exist or has no columns"
     if columns is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 VARIABLE = "RAPIDBYTE_TEST_PROFILE"
+NIGHTLY = "nightly"
 
 
 def is_nightly() -> bool:
     """Tell whether there is time for every combination."""
-    return os.environ.get(VARIABLE) == "nightly"
+    return os.environ.get(VARIABLE) == NIGHTLY

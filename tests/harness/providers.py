@@ -21,11 +21,15 @@ MAJOR_VARIABLE = "RAPIDBYTE_TEST_POSTGRES"
 
 @dataclass(frozen=True, slots=True)
 class ProvidedServer:
-    """A server for this process. `close` gives it back; `keep` leaves it as it is and says how to end it."""
+    """A server for this process. `close` gives it back; `keep` leaves it as it is and says how to end it.
+
+    `log` reads what the server wrote, with times in UTC; None where that is out of reach.
+    """
 
     address: ServerAddress
     close: Callable[[], None]
     keep: Callable[[], str]
+    log: Callable[[], str] | None = None
 
 
 def provide_server() -> ProvidedServer:
@@ -35,7 +39,7 @@ def provide_server() -> ProvidedServer:
         return ProvidedServer(external_address(dsn), lambda: None, lambda: "It is yours to stop.")
     major = int(os.environ.get(MAJOR_VARIABLE) or DEFAULT_MAJOR)
     server = lease_server(lease_folder(major), major)
-    return ProvidedServer(server.address, server.close, lambda: _detach(server))
+    return ProvidedServer(server.address, server.close, lambda: _detach(server), server.log)
 
 
 def external_address(dsn: str) -> ServerAddress:

@@ -100,6 +100,10 @@ class EmbeddedPostgres:
         if not self._is_shared:
             self._wait_until_gone()
 
+    def log(self) -> str:
+        """Read what the server has written so far; its times are in UTC."""
+        return (self.directory / guard.LOG).read_text(encoding="utf-8", errors="replace")
+
     def detach(self) -> None:
         """Let the server run on without holders, until its guard (`guard_pid`) gets SIGTERM."""
         if self._lease_fd is None:
