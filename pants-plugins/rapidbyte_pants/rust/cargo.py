@@ -1,8 +1,9 @@
 """Runs Cargo in a sandbox: the crates it downloads, what it keeps between builds, and the flags of every compilation.
 
-Cargo rebuilds whatever lies at a path it has not seen, and writes paths into what it compiles. Sandboxes have a new
-path each time. So what is kept goes to folders outside the sandbox, named by their real paths, and whatever names the
-sandbox reaches rustc through a wrapper that Cargo only knows by its unchanging name.
+Cargo rebuilds whatever lies at a path it has not seen, and writes paths into what it compiles; rustc compiles only what
+an edit changed where its flags are those of before. Sandboxes have a new path each time. So what is kept goes to folders
+outside the sandbox, the inputs are copied to one that is always the same, and the flags that name it reach rustc through
+a wrapper that Cargo only knows by its unchanging name.
 """
 
 from __future__ import annotations
@@ -44,27 +45,32 @@ cargo fetch --quiet --locked --offline "$@" 2>/dev/null || cargo fetch --quiet -
 """
 )
 
-# Sources from the store may be older than what Cargo made of their last version, so they are touched. The lock is held
-# until the caller has copied its result: another checkout may build the same crate in the same folder.
+# The folder of the inputs is made anew for each build, so that it holds what this one declares and nothing else. Sources
+# from the store may be older than what Cargo made of their last version, so they are touched. The lock is held until the
+# caller has copied its result: another checkout may build the same crate in the same folder.
 _RUN = (
     SETUP
     + r"""
+inputs=$sandbox target=$sandbox/target
+if [ -n "$KEPT" ] && command -v flock >/dev/null; then
+  target=$(cd .cargo_target && pwd -P)/$KEPT
+  inputs=$target.inputs
+  exec 8>>"$target.lock"
+  flock 8
+  rm -rf "$inputs"
+  mkdir "$inputs"
+  cp -RP ./* "$inputs"
+fi
 {
   printf '#!%s\n' "$BASH"
-  printf 'flags=(--remap-path-prefix=%q=/rapidbyte --remap-path-prefix=%q=/cargo)\n' "$sandbox" "$CARGO_HOME"
-  printf "SANDBOX=%q\n" "$sandbox"
+  printf 'flags=(--remap-path-prefix=%q=/rapidbyte --remap-path-prefix=%q=/cargo)\n' "$inputs" "$CARGO_HOME"
+  printf "INPUTS=%q\n" "$inputs"
   cat rustc_flags
   printf 'exec "$@" "${flags[@]}"\n'
 } >rapidbyte-rustc
 chmod +x rapidbyte-rustc
 export RUSTC_WRAPPER=rapidbyte-rustc
-target=$sandbox/target
-if [ -n "$KEPT" ] && command -v flock >/dev/null; then
-  target=$(cd .cargo_target && pwd -P)/$KEPT
-  exec 8>>"$target.lock"
-  flock 8
-fi
-cd "$WORKSPACE"
+cd "$inputs/$WORKSPACE"
 find . -type f -exec touch {} +
 """
 )

@@ -61,7 +61,7 @@ class WasmModule:
 
 def rustc_flags(toolchain: RustToolchain, standard_library: WasmStandardLibrary, wasi_libc: str) -> str:
     """Give the lines that the rustc wrapper runs before it calls rustc."""
-    sysroot = ":" if standard_library.is_shipped else f'flags+=(-L {wasi_libc} "--sysroot=$SANDBOX/{_SYSROOT}/std")'
+    sysroot = ":" if standard_library.is_shipped else f'flags+=(-L {wasi_libc} "--sysroot=$INPUTS/{_SYSROOT}/std")'
     return _FLAGS.format(target=WASM_TARGET, startup=toolchain.startup_object, sysroot=sysroot)
 
 

@@ -11,8 +11,9 @@ case "$*" in
 esac
 """
 
-# `build` writes the files it sees as the module; `test` reports one test that passes and one that is left out;
-# `clippy` prints its arguments and the files it sees, and finds fault with the word "needless".
+# `build` writes the files it sees as the module, and adds where it sees them to the file `places` of the target
+# directory; `test` reports one test that passes and one that is left out; `clippy` prints its arguments and the files it
+# sees, and finds fault with the word "needless".
 _CARGO = """#!/bin/bash
 case $1 in
   -V) echo 'cargo {version}' ;;
@@ -28,6 +29,7 @@ case $1 in
       shift
     done
     mkdir -p "$target/$triple/$profile"
+    pwd -P >>"$target/places"
     (echo "$profile"; find . -type f | sort) >"$target/$triple/$profile/$package.wasm"
     ;;
   test)

@@ -66,6 +66,7 @@ def _files() -> dict[str, str]:
 @pytest.fixture
 def runner(tmp_path: Path) -> RuleRunner:
     runner = RuleRunner(
+        bootstrap_args=[f"--named-caches-dir={tmp_path / 'caches'}"],
         rules=[
             *register.rules(),
             *system_binaries.rules(),
@@ -82,9 +83,7 @@ def runner(tmp_path: Path) -> RuleRunner:
 
 
 def _use(runner: RuleRunner, folder: Path, *options: str) -> None:
-    runner.set_options(
-        [f"--rust-search-path=['{folder}']", "--no-rust-keep-target-dir", *options], env_inherit={"PATH"}
-    )
+    runner.set_options([f"--rust-search-path=['{folder}']", *options], env_inherit={"PATH"})
 
 
 def _resource(runner: RuleRunner) -> tuple[str, str]:
@@ -116,6 +115,22 @@ def test_connector_is_a_resource_built_from_its_own_crates_alone(runner: RuleRun
         "./sdk/Cargo.toml",
         "./sdk/src/lib.rs",
     ]
+
+
+def test_kept_results_are_used_at_one_place_which_holds_the_inputs_of_this_build_alone(
+    runner: RuleRunner, tmp_path: Path
+) -> None:
+    runner.write_files({"connectors/dest/src/old.rs": "// removed later\n"})
+    assert "./dest/src/old.rs" in _resource(runner)[1].splitlines()
+    (Path(runner.build_root) / "connectors/dest/src/old.rs").unlink()
+    runner.write_files({"connectors/dest/src/new.rs": "// written later\n"})
+    assert {line for line in _resource(runner)[1].splitlines() if line.startswith("./dest/src/")} == {
+        "./dest/src/lib.rs",
+        "./dest/src/new.rs",
+    }
+    (places,) = (tmp_path / "caches" / "cargo_target").glob("*/places")
+    first, second = places.read_text().splitlines()
+    assert first == second
 
 
 def test_release_profile_is_asked_for_by_option(runner: RuleRunner, tmp_path: Path) -> None:
