@@ -201,6 +201,7 @@ class Pipeline:
     source: ConnectorSpec
     destination: ConnectorSpec
     streams: tuple[StreamSpec, ...]
+    transforms: tuple[ConnectorSpec, ...] = ()  # in the order in which rows pass them
     resources: Resources = Resources()
     state: StateSpec = StateSpec()
 
@@ -244,7 +245,10 @@ class RunStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StreamReport:
-    """What was moved of one stream. `rows_written` are durable at the destination, `rows_rejected` are left out."""
+    """What was moved of one stream. `rows_written` are durable at the destination.
+
+    `rows_rejected` could not be moved and are left out; `rows_filtered` transforms left out.
+    """
 
     name: str
     rows_read: int
@@ -254,6 +258,7 @@ class StreamReport:
     duration_s: float
     attempts: int
     rows_rejected: int = 0
+    rows_filtered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +285,11 @@ class RunReport:
     def rows_rejected(self) -> int:
         """Rows that were left out, or kept in the dead-letter queue."""
         return sum(stream.rows_rejected for stream in self.streams)
+
+    @property
+    def rows_filtered(self) -> int:
+        """Rows that transforms left out."""
+        return sum(stream.rows_filtered for stream in self.streams)
 
     @property
     def bytes_read(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -26,8 +26,16 @@ def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeDocument:
     """Write guests to files and return a pipeline document that uses them."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
-    def make(source: bytes, destination: bytes, **resources: object) -> Mapping[str, object]:
-        for name, wasm in (("source", source), ("destination", destination)):
+    def make(
+        source: bytes,
+        destination: bytes,
+        *,
+        transforms: Sequence[bytes] = (),
+        on_data_error: str = "fail",
+        **resources: object,
+    ) -> Mapping[str, object]:
+        between = {f"transform{place}": wasm for place, wasm in enumerate(transforms)}
+        for name, wasm in {"source": source, **between, "destination": destination}.items():
             (tmp_path / f"{name}.wasm").write_bytes(wasm)
         return {
             "version": "1.0",
@@ -38,11 +46,16 @@ def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeDocument:
                 "limits": {"timeout_seconds": 5},
                 "streams": [{"name": "t", "sync_mode": "full_refresh"}],
             },
+            "transforms": [
+                {"use": str(tmp_path / f"{name}.wasm"), "config": {}, "limits": {"timeout_seconds": 5}}
+                for name in between
+            ],
             "destination": {
                 "use": str(tmp_path / "destination.wasm"),
                 "config": {},
                 "limits": {"timeout_seconds": 5},
                 "write_mode": "append",
+                "on_data_error": on_data_error,
             },
             "resources": resources,
         }
@@ -57,12 +70,20 @@ def state_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(document: MakeDocument, state_path: Path) -> Run:
-    """Run a pair of guests; no thread may be left when it returns or raises."""
+    """Run guests; no thread may be left when it returns or raises."""
 
-    def run(source: bytes, destination: bytes, **options: object) -> rapidbyte.RunReport:
+    def run(
+        source: bytes,
+        destination: bytes,
+        *,
+        transforms: Sequence[bytes] = (),
+        on_data_error: str = "fail",
+        **options: object,
+    ) -> rapidbyte.RunReport:
         before = set(threading.enumerate())
+        values = document(source, destination, transforms=transforms, on_data_error=on_data_error)
         try:
-            return rapidbyte.run_pipeline(document(source, destination), state_path=state_path, **options)  # type: ignore[arg-type]  # options of every type
+            return rapidbyte.run_pipeline(values, state_path=state_path, **options)  # type: ignore[arg-type]  # options of every type
         finally:
             assert set(threading.enumerate()) <= before
 

@@ -1,7 +1,8 @@
-"""Sources and destinations in WAT that follow a script: which frames to send, what to claim, where to go wrong."""
+"""Sources, transforms and destinations in WAT that follow a script: what to send and claim, where to go wrong."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,9 @@ _RUN_REQUEST = '{"streams": ['
 STREAM = {"name": "public.t", "columns": [{"name": "id", "type": "bigint", "nullable": False}], "primary_key": []}
 
 
-def frame(kind: str, rows: int = 0, *, stream: int = 0) -> Mapping[str, object]:
+def frame(kind: str, rows: int = 0, *, stream: int = 0, **changes: object) -> Mapping[str, object]:
     """Return the metadata of a frame whose payload is 8 bytes a row."""
-    return {"stream": stream, "kind": kind, "rows": rows, "bytes": 8 * rows}
+    return {"stream": stream, "kind": kind, "rows": rows, "bytes": 8 * rows, **changes}
 
 
 def whole_stream(*batches: int, stream: int = 0) -> list[Mapping[str, object]]:
@@ -72,6 +73,26 @@ class _Script:
             (if (i32.ne (call $emit (local.get $f) {self.place(metadata)}) (i32.const 0))
               (then (return {self.answer(failure("refused", "internal"))})))"""
 
+    def take(self) -> str:
+        """Return code that takes a frame, and ends the run with the code `aborted` or `status` when none comes."""
+        return f"""
+            (local.set $f (call $next))
+            (if (i64.eq (local.get $f) (i64.const -3)) (then (return {self.answer(failure("aborted", "internal"))})))
+            (if (i64.lt_s (local.get $f) (i64.const 0)) (then (return {self.answer(failure("status", "internal"))})))"""
+
+    def give(self) -> str:
+        """Return code that emits the frame that was taken, as it came."""
+        return f"""
+            (local.set $i (i64.extend_i32_s (call $frame_meta (local.get $f) (i32.const 0) (i32.const 1024))))
+            (if (i32.ne (call $emit (local.get $f) (i32.const 0) (i32.wrap_i64 (local.get $i))) (i32.const 0))
+              (then (return {self.answer(failure("refused", "internal"))})))"""
+
+    def reject(self, document: Mapping[str, object]) -> str:
+        """Return code that rejects a row, and ends the run with the code `refused` when it is not taken."""
+        return f"""
+            (if (i32.ne (call $reject {self.place(document)}) (i32.const 0))
+              (then (return {self.answer(failure("refused", "internal"))})))"""
+
 
 def source_guest(
     frames: Sequence[Mapping[str, object]],
@@ -108,6 +129,51 @@ def endless_source_guest() -> bytes:
         {script.answer(failure("refused", "internal"))}"""
     bodies = {"rb_prepare": script.answer({"ok": {"streams": [STREAM]}}), "rb_run": body}
     return build(bodies, fields="\n".join(script.fields))
+
+
+TAKE = "take"
+GIVE = "give"
+
+
+def rejection(reasons: Sequence[str], **row: str | None) -> Mapping[str, object]:
+    """Return a rejected row."""
+    return {"stream": 0, "category": "data", "code": "bad_row", "reasons": reasons, "row": row}
+
+
+def transform_guest(
+    steps: Sequence[str | Mapping[str, object]],
+    answer: Mapping[str, object],
+    *,
+    prepared: Mapping[str, object] | None = None,
+    before_answer: str = "",
+) -> bytes:
+    """Return a transform that takes its steps, does `before_answer` and answers.
+
+    A step is TAKE, which drops what it took unless GIVE follows; a frame to emit; or a row to reject.
+    """
+    script = _Script()
+
+    def code(step: str | Mapping[str, object] | None, after: str | Mapping[str, object] | None) -> str:
+        assert step is not None
+        if step == TAKE:
+            return script.take() + ("" if after == GIVE else "(drop (call $frame_drop (local.get $f)))")
+        if isinstance(step, str):
+            return script.give()
+        return script.send(step) if "kind" in step else script.reject(step)
+
+    taken = "".join(code(step, after) for step, after in itertools.pairwise([*steps, None]))
+    answers = script.answer(answer)
+    bodies = {
+        "rb_check": script.answer({"ok": {"checks": []}}),
+        "rb_prepare": script.answer({"ok": {"streams": [STREAM]}} if prepared is None else prepared),
+        "rb_run": f"{script.rename_stream()} {taken} {before_answer} {answers}",
+    }
+    return build(bodies, fields="\n".join(script.fields), manifest=manifest_of("transform"))
+
+
+def identity_guest(frames: int, rows: int) -> bytes:
+    """Return a transform that gives so many frames on as they come, which have so many rows together."""
+    return transform_guest([TAKE, GIVE] * frames, moved(rows))
 
 
 def destination_guest(

@@ -221,7 +221,7 @@ def test_a_file_descriptor_is_unknown(host: Host) -> None:
     ("wasm", "code"),
     [
         (build(manifest=manifest_of(abi="2.0")), "abi_version"),
-        (build(manifest=manifest_of(abi="1.2")), "abi_version"),
+        (build(manifest=manifest_of(abi="1.3")), "abi_version"),
         (build(manifest=manifest_of(abi="one")), "connector_invalid"),
         (build(manifest=manifest_of(kind="teapot")), "connector_invalid"),
         (build(manifest=manifest_of(config_schema={"$ref": "#/x"})), "connector_invalid"),

@@ -93,6 +93,25 @@ def test_a_bad_host_pattern_is_named(tmp_path: Path) -> None:
         _plan(tmp_path, replace(pipeline, source=source))
 
 
+def test_transforms_are_planned_in_order_and_what_does_not_fit_them_is_told(tmp_path: Path) -> None:
+    for name, kind in (("first", "transform"), ("second", "transform"), ("wrong", "source")):
+        manifest = manifest_of(kind, name=name, config_schema=_SCHEMA, limits={"timeout_seconds": 7})
+        (tmp_path / f"{name}.wasm").write_bytes(build(manifest=manifest))
+    first, second, wrong = (ConnectorSpec(str(tmp_path / f"{name}.wasm"), {}) for name in ("first", "second", "wrong"))
+    pipeline = replace(_pipeline(tmp_path), transforms=(first, replace(second, limits=Limits(timeout_s=3))))
+    planned = _plan(tmp_path, pipeline).transforms
+    assert [(transform.name, transform.timeout_s) for transform in planned] == [
+        ("transform first (transforms[0])", 7),
+        ("transform second (transforms[1])", 3),
+    ]
+    with pytest.raises(DocumentError) as caught:
+        _plan(tmp_path, replace(pipeline, transforms=(replace(first, config={"port": "x"}), wrong)))
+    assert [(problem.path, problem.message) for problem in caught.value.problems] == [
+        ("transforms[0].config.port", "it is string, not integer"),
+        ("transforms[1].use", f"{tmp_path}/wrong.wasm is a source, not a transform"),
+    ]
+
+
 def test_everything_that_does_not_fit_is_told_together(tmp_path: Path) -> None:
     pipeline = _pipeline(
         tmp_path,
@@ -134,3 +153,6 @@ def test_the_lanes_share_the_memory_for_waiting_batches(tmp_path: Path) -> None:
     )
     plan = _plan(tmp_path, pipeline)
     assert (plan.queue_bytes, plan.batch_bytes, plan.source.max_frame_bytes) == (MIB, 256 * KIB, 512 * KIB)
+    (tmp_path / "transform.wasm").write_bytes(build(manifest=manifest_of("transform")))
+    transform = ConnectorSpec(str(tmp_path / "transform.wasm"), {})
+    assert _plan(tmp_path, replace(pipeline, transforms=(transform,))).queue_bytes == MIB // 2

@@ -27,6 +27,13 @@ pub struct Metadata {
     /// Where the source can go on once all up to here is durable; for batches and the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Value>,
+    /// How many rows a transform has left out since the frame before; in an end, all of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub filtered: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Hand a sealed frame on; blocks while the queue is full.
@@ -103,11 +110,14 @@ mod tests {
 
     #[test]
     fn metadata_has_the_documented_shape() {
-        let mut metadata = Metadata { stream: 2, kind: FrameKind::Batch, rows: 3, bytes: 40, position: None };
+        let mut metadata =
+            Metadata { stream: 2, kind: FrameKind::Batch, rows: 3, bytes: 40, position: None, filtered: 0 };
         let json = |metadata: &Metadata| serde_json::to_string(metadata).map_err(|e| e.to_string());
         assert_eq!(json(&metadata).as_deref(), Ok(r#"{"stream":2,"kind":"batch","rows":3,"bytes":40}"#));
         metadata.position = Some(serde_json::json!({"value": "7"}));
         let with_position = r#"{"stream":2,"kind":"batch","rows":3,"bytes":40,"position":{"value":"7"}}"#;
         assert_eq!(json(&metadata).as_deref(), Ok(with_position));
+        let filtered = Metadata { position: None, filtered: 4, ..metadata };
+        assert_eq!(json(&filtered).as_deref(), Ok(r#"{"stream":2,"kind":"batch","rows":3,"bytes":40,"filtered":4}"#));
     }
 }

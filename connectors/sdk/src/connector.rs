@@ -1,12 +1,16 @@
 //! What a connector implements. One value lives from `open` to `close`.
 
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 use serde_json::Value;
 
 use crate::channel::Inbox;
 use crate::error::Result;
 use crate::request::{
-    Check, Moved, PrepareRequest, Receipt, ResumeRequest, RunRequest, Server, Stream, StreamRequest, TargetPlan,
+    Check, Moved, PrepareRequest, Receipt, Reshaped, ResumeRequest, RunRequest, Server, Stream, StreamRequest,
+    TargetPlan,
 };
+use crate::transform::Rejects;
 
 /// What every connector has.
 pub trait Connector: Sized {
@@ -33,6 +37,27 @@ pub trait Source: Connector {
 
     /// Read prepared streams and emit them: for each a schema, batches and an end.
     fn run(&mut self, request: &RunRequest) -> Result<Vec<Moved>>;
+}
+
+/// Changes rows on their way. It may leave rows out and reject others, and makes none.
+pub trait Transform: Connector {
+    type Transformation: Transformation;
+
+    /// Plan the streams, which come as their `source` says; the answer, in the same order, is how they leave.
+    fn prepare(&mut self, streams: Vec<StreamRequest>) -> Result<Vec<Reshaped>>;
+
+    /// Begin a prepared stream, whose batches have this schema.
+    fn begin(&mut self, stream: usize, schema: &SchemaRef) -> Result<Self::Transformation>;
+}
+
+/// What a transform does with one stream. It ends with the run.
+pub trait Transformation {
+    /// The schema of what leaves.
+    fn schema(&self) -> SchemaRef;
+
+    /// Make of a batch what leaves in its place; none when it leaves as it came. Rows that are missing in it and were
+    /// not rejected count as filtered.
+    fn apply(&mut self, batch: &RecordBatch, rejects: &mut Rejects) -> Result<Option<RecordBatch>>;
 }
 
 /// Receives frames and writes their rows.

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use crate::abi;
 use crate::channel::Inbox;
-use crate::connector::{Connector, Destination, Source};
+use crate::connector::{Connector, Destination, Source, Transform};
 use crate::error::{Category, Error, Result};
 use crate::log;
 use crate::request::{PrepareRequest, ResumeRequest, RunRequest};
+use crate::transform;
 
 /// A call of the lifecycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,18 @@ pub fn serve_source<T: Source>(instance: &Instance<T>, call: Call, pointer: *mut
         Call::Spec | Call::Open | Call::Check | Call::Resume | Call::Finish | Call::Close => {
             Err(Error::not_supported(call.name()))
         }
+    })
+}
+
+/// Serve one call of a transform.
+pub fn serve_transform<T: Transform>(instance: &Instance<T>, call: Call, pointer: *mut u8, length: usize) -> i64 {
+    serve(instance, call, pointer, length, |served, request| match call {
+        Call::Prepare => Ok(json!({"streams": served.prepare(parse::<PrepareRequest>(request)?.streams)?})),
+        Call::Run => {
+            let request = parse::<RunRequest>(request)?;
+            Ok(json!({"streams": transform::run(served, &request, &mut Inbox::default())?}))
+        }
+        _ => Err(Error::not_supported(call.name())),
     })
 }
 
@@ -158,6 +171,14 @@ fn log_panics() {
 macro_rules! export_source {
     ($connector:ty, $manifest:literal) => {
         $crate::export_connector!($connector, $manifest, $crate::abi_glue::serve_source);
+    };
+}
+
+/// Export a [`Transform`] as the module's lifecycle.
+#[macro_export]
+macro_rules! export_transform {
+    ($connector:ty, $manifest:literal) => {
+        $crate::export_connector!($connector, $manifest, $crate::abi_glue::serve_transform);
     };
 }
 

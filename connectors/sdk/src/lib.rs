@@ -1,7 +1,7 @@
 //! The guest side of the connector ABI (docs/ABI.md): what a connector is written against.
 //!
-//! A connector implements [`Connector`], with [`Source`] or [`Destination`], and names its type once with [`export_source!`] or
-//! [`export_destination!`]. Everything the host lends it is a type here: [`Frame`], [`Inbox`] and [`emit`] for
+//! A connector implements [`Connector`], with [`Source`], [`Transform`] or [`Destination`], and names its type once with
+//! [`export_source!`], [`export_transform!`] or [`export_destination!`]. Everything the host lends it is a type here: [`Frame`], [`Inbox`] and [`emit`] for
 //! batches, [`Socket`] for the network, [`log`](mod@log) for people.
 
 mod abi;
@@ -16,23 +16,25 @@ pub mod log;
 mod reject;
 mod request;
 mod socket;
+mod transform;
 
 pub use abi_numbers::Status;
 pub use channel::{Arrival, FrameKind, Inbox, Metadata, checkpoint, emit};
-pub use connector::{Connector, Destination, Source};
+pub use connector::{Connector, Destination, Source, Transform, Transformation};
 pub use error::{Category, CommitState, Error, Result, Scope};
 pub use frame::Frame;
 pub use reject::{Rejection, reject};
 pub use request::{
     Check, CheckStatus, CheckpointInterval, Column, DataErrorPolicy, Moved, NewColumn, NullCursor, NullabilityChange,
-    PrepareRequest, Receipt, RemovedColumn, ResumeRequest, RunRequest, SchemaEvolution, Server, Stream, StreamRequest,
-    SyncMode, TargetPlan, TypeChange, WriteMode,
+    PrepareRequest, Receipt, RemovedColumn, Reshaped, ResumeRequest, RunRequest, SchemaEvolution, Server, Stream,
+    StreamRequest, SyncMode, TargetPlan, TypeChange, WriteMode,
 };
 pub use socket::{Socket, TlsRequest, Verify};
+pub use transform::Rejects;
 
 /// What the export macros expand to; not for use by hand.
 #[doc(hidden)]
 pub mod abi_glue {
     pub use crate::abi::allocate;
-    pub use crate::export::{Call, Instance, serve_destination, serve_source};
+    pub use crate::export::{Call, Instance, serve_destination, serve_source, serve_transform};
 }

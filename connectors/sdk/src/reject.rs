@@ -7,20 +7,21 @@ use serde::Serialize;
 use crate::abi;
 use crate::error::{Category, Error, Result};
 
-/// One row, by its columns as text, and why it cannot be moved.
+/// One row, by its columns as text, and all reasons why it cannot be moved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Rejection {
     pub stream: usize,
     pub category: Category,
     pub code: String,
-    pub reason: String,
+    pub reasons: Vec<String>,
     pub row: BTreeMap<String, Option<String>>,
 }
 
 impl Rejection {
     /// Reject a row for the error that it met.
     pub fn new(stream: usize, error: &Error, row: BTreeMap<String, Option<String>>) -> Rejection {
-        Rejection { stream, category: error.category, code: error.code.clone(), reason: error.message.clone(), row }
+        let (category, code, reasons) = (error.category, error.code.clone(), vec![error.message.clone()]);
+        Rejection { stream, category, code, reasons, row }
     }
 }
 
@@ -45,7 +46,7 @@ mod tests {
         let rejection = Rejection::new(2, &Error::new(Category::Data, "23502", "No NULL."), row);
         let json = serde_json::to_string(&rejection).map_err(|error| error.to_string());
         let expected =
-            r#"{"stream":2,"category":"data","code":"23502","reason":"No NULL.","row":{"id":"1","name":null}}"#;
+            r#"{"stream":2,"category":"data","code":"23502","reasons":["No NULL."],"row":{"id":"1","name":null}}"#;
         assert_eq!(json.as_deref(), Ok(expected));
     }
 }

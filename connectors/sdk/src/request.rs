@@ -43,6 +43,15 @@ pub struct Stream {
     pub estimated_bytes: Option<u64>,
 }
 
+/// How a stream leaves a transform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reshaped {
+    #[serde(flatten)]
+    pub stream: Stream,
+    /// One instance must see all of its rows, and nothing is committed before its end.
+    pub whole_stream: bool,
+}
+
 /// How a stream is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -101,6 +101,6 @@ impl<'a> Emitter<'a> {
     }
 
     fn metadata(&self, kind: FrameKind, rows: u64, bytes: u64, position: Option<Value>) -> Metadata {
-        Metadata { stream: self.index, kind, rows, bytes, position }
+        Metadata { stream: self.index, kind, rows, bytes, position, filtered: 0 }
     }
 }

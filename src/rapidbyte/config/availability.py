@@ -24,7 +24,6 @@ _STREAM = ("source", "streams", _EACH)
 RULES = (
     Rule((*_STREAM, "sync_mode"), ("full_refresh", "incremental")),
     Rule((*_STREAM, "partition_key")),
-    Rule(("transforms",), ([],)),
     Rule(("resources", "autotune", "parallelism")),
     Rule(("resources", "autotune", "partition_mode")),
     Rule(("resources", "autotune", "flush_bytes")),

@@ -29,6 +29,7 @@ def build(document: Document) -> Pipeline:
     return Pipeline(
         name=document.pipeline,
         source=_connector(document.source),
+        transforms=tuple(_connector(transform) for transform in document.transforms),
         destination=_connector(document.destination),
         streams=tuple(
             StreamSpec(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rapidbyte.engine.cancellation import Cancellation
+from rapidbyte.engine.chain import Chain
 from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.documents import NO_RUN, prepare_request, read_findings, read_streams, read_target_plans
 from rapidbyte.engine.events import LogLine
+from rapidbyte.engine.ledgers import Ledgers
 from rapidbyte.engine.plan import Plan, make_plan
 from rapidbyte.engine.run import load_pipeline
 from rapidbyte.engine.stage import Stage
@@ -35,12 +37,10 @@ def check_pipeline(
 
 def _checks(plan: Plan, crew: Crew) -> list[Check]:
     source, destination = crew.hire(plan.source), crew.hire(plan.destination)
-    opening = source.open(), destination.open()
-    checks = []
-    for subject, stage, opened in (("source", source, opening[0]), ("destination", destination, opening[1])):
-        crew.result(opened)
-        checks.append(Check(subject, "connection", CheckStatus.OK, f"{stage.name} is connected"))
-        checks += _findings(subject, stage, crew)
+    chain = Chain(plan, crew, Ledgers())
+    checks = [*_opened({"source": source, "destination": destination}, "connection", "is connected", crew)]
+    transforms = {f"transforms[{place}]": stage for place, stage in enumerate(chain.stages)}
+    checks += _opened(transforms, "config", "accepts its config", crew)
     streams = crew.result(
         source.call(
             Call.PREPARE,
@@ -48,17 +48,31 @@ def _checks(plan: Plan, crew: Crew) -> list[Check]:
             lambda answer: read_streams(answer, source.name),
         )
     )
+    leaving = streams
+    for place in range(len(chain.stages)):
+        leaving = crew.result(chain.prepare(place, NO_RUN, leaving)).streams
     plans = crew.result(
         destination.call(
             Call.PREPARE,
-            prepare_request(plan.pipeline, NO_RUN, plan.streams, streams),
+            prepare_request(plan.pipeline, NO_RUN, plan.streams, leaving),
             lambda answer: read_target_plans(answer, destination.name),
         )
     )
     for index, (spec, stream) in enumerate(zip(plan.streams, streams, strict=True)):
         checks.append(_readable(spec, stream))
+        if chain.stages:
+            checks.append(_reshaped(spec, leaving[index]))
         checks += [Check(spec.name, "schema", CheckStatus.WARN, change) for change in plans.get(index, ())]
     return checks
+
+
+def _opened(stages: Mapping[str, Stage], name: str, what: str, crew: Crew) -> Iterator[Check]:
+    """Open connectors at once, and yield what each of them finds."""
+    opening = [stage.open() for stage in stages.values()]
+    for (subject, stage), opened in zip(stages.items(), opening, strict=True):
+        crew.result(opened)
+        yield Check(subject, name, CheckStatus.OK, f"{stage.name} {what}")
+        yield from _findings(subject, stage, crew)
 
 
 def _findings(subject: str, stage: Stage, crew: Crew) -> list[Check]:
@@ -68,6 +82,11 @@ def _findings(subject: str, stage: Stage, crew: Crew) -> list[Check]:
 
 def _readable(spec: StreamSpec, stream: Stream) -> Check:
     return Check(spec.name, "stream", CheckStatus.OK, f"{stream.name} has {len(stream.columns)} columns to move")
+
+
+def _reshaped(spec: StreamSpec, stream: Stream) -> Check:
+    names = ", ".join(column.name for column in stream.columns)
+    return Check(spec.name, "transforms", CheckStatus.OK, f"{len(stream.columns)} columns leave them: {names}")
 
 
 def _ignore(line: LogLine) -> None:

@@ -38,6 +38,14 @@ class _Streams(BaseModel):
     streams: list[_Stream]
 
 
+class _ReshapedStream(_Stream):
+    whole_stream: bool = False
+
+
+class _ReshapedStreams(BaseModel):
+    streams: list[_ReshapedStream]
+
+
 class _Moved(BaseModel):
     model_config = ConfigDict(strict=True)
     index: int
@@ -84,6 +92,7 @@ class _Findings(BaseModel):
 
 
 _STREAMS = TypeAdapter(_Streams)
+_RESHAPED = TypeAdapter(_ReshapedStreams)
 _MOVED = TypeAdapter(_MovedStreams)
 _FINDINGS = TypeAdapter(_Findings)
 _RESUMED = TypeAdapter(_Resumed)
@@ -100,6 +109,14 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Reshaped:
+    """The streams as they leave a transform, and the indices of those of which one instance must see every row."""
+
+    streams: tuple[Stream, ...]
+    whole: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Resumed:
     """What `rb_resume` gave: a destination may keep receipts, and may have one."""
 
@@ -110,7 +127,7 @@ class Resumed:
 def prepare_request(
     pipeline: str, run_id: str, specs: tuple[StreamSpec, ...], sources: tuple[Stream, ...] | None
 ) -> Mapping[str, object]:
-    """Ask for streams; `sources` is what the source said of them, None for the source itself."""
+    """Ask for streams; `sources` is how they come to the connector, None for the source itself."""
     return {
         "pipeline": pipeline,
         "run_id": run_id,
@@ -160,16 +177,16 @@ def run_request(
 
 def read_streams(value: object, connector: str) -> tuple[Stream, ...]:
     """Read the streams that `rb_discover` or a source's `rb_prepare` gave."""
-    return tuple(
-        Stream(
-            name=stream.name,
-            columns=tuple(Column(column.name, column.type, column.nullable) for column in stream.columns),
-            primary_key=tuple(stream.primary_key),
-            estimated_rows=stream.estimated_rows,
-            estimated_bytes=stream.estimated_bytes,
-        )
-        for stream in _read(_STREAMS, value, connector).streams
-    )
+    return tuple(_stream_of(stream) for stream in _read(_STREAMS, value, connector).streams)
+
+
+def read_reshaped(value: object, connector: str, count: int) -> Reshaped:
+    """Read what a transform's `rb_prepare` gave for `count` streams."""
+    found = _read(_RESHAPED, value, connector).streams
+    if len(found) != count:
+        raise _unusable(connector, f"it was asked for {count} streams and answered with {len(found)}")
+    whole = frozenset(index for index, stream in enumerate(found) if stream.whole_stream)
+    return Reshaped(tuple(_stream_of(stream) for stream in found), whole)
 
 
 def read_target_plans(value: object, connector: str) -> Mapping[int, tuple[str, ...]]:
@@ -216,6 +233,16 @@ def _read(adapter: TypeAdapter[Any], value: object, connector: str) -> Any:
 
 def _list(names: tuple[str, ...] | None) -> list[str] | None:
     return None if names is None else list(names)
+
+
+def _stream_of(stream: _Stream) -> Stream:
+    return Stream(
+        name=stream.name,
+        columns=tuple(Column(column.name, column.type, column.nullable) for column in stream.columns),
+        primary_key=tuple(stream.primary_key),
+        estimated_rows=stream.estimated_rows,
+        estimated_bytes=stream.estimated_bytes,
+    )
 
 
 def _document_of(stream: Stream) -> Mapping[str, object]:

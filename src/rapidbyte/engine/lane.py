@@ -1,7 +1,7 @@
-"""A lane: a source and a destination that move one stream after the other.
+"""A lane: a source, the transforms, and a destination, that move one stream after the other.
 
-To move a stream, the destination takes it over and says what is durable of it, then both run at the ends of a channel.
-Failures of a lane are its own, so that it can be given up and the stream be tried again on another.
+To move a stream, the destination takes it over and says what is durable of it, then all run, with a channel from each
+to the next. Failures of a lane are its own, so that it can be given up and the stream be tried again on another.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from typing import Any
 
+from rapidbyte.engine.chain import Chain
 from rapidbyte.engine.crew import Crew, first_failure
 from rapidbyte.engine.documents import (
+    Reshaped,
     Resumed,
     prepare_request,
     read_resumed,
@@ -26,14 +28,16 @@ from rapidbyte.engine.rejects import Rejects
 from rapidbyte.engine.resumption import Resumption, resume
 from rapidbyte.engine.stage import Stage
 from rapidbyte.errors import ErrorInfo, InternalError
-from rapidbyte.frames import FrameQueue, codec_of
-from rapidbyte.model import Stream
+from rapidbyte.frames import Rejection
+from rapidbyte.model import CheckpointInterval, Stream
 from rapidbyte.state import RejectedAt
 from rapidbyte.wasm import Call, Inlet, Outlet
 
+_AT_THE_END = CheckpointInterval(rows=0, size_bytes=0, seconds=0)
+
 
 class Lane:
-    """A pair of connectors, what they are still doing, and the stream they are at, if any."""
+    """A chain of connectors, what they are still doing, and the stream they are at, if any."""
 
     def __init__(self, plan: Plan, run_id: str, crew: Crew, ledgers: Ledgers, rejects: Rejects) -> None:
         self._plan = plan
@@ -43,9 +47,11 @@ class Lane:
         self._rejects = rejects
         self._failures: list[BaseException] = []
         self._source = crew.hire(plan.source, self._failures)
+        self._chain = Chain(plan, crew, ledgers, self._failures)
         self._destination = crew.hire(plan.destination, self._failures)
         self._resuming: Future[Resumed] | None = None
-        self.busy: set[Future[Any]] = {self._source.open(), self._destination.open()}
+        self._is_whole = False
+        self.busy: set[Future[Any]] = {self._source.open(), *self._chain.open(), self._destination.open()}
         self.stream: int | None = None
         self.resumption = Resumption()
         self.has_receipts = False
@@ -66,14 +72,19 @@ class Lane:
         request = prepare_request(self._plan.pipeline, self._run_id, self._plan.streams, None)
         return self._started(self._source.call(Call.PREPARE, request, read))
 
+    def prepare_transform(self, place: int, streams: tuple[Stream, ...]) -> Future[Reshaped]:
+        """Have a transform plan all streams, as the stage before it gives them."""
+        return self._started(self._chain.prepare(place, self._run_id, streams))
+
     def prepare_destination(self, streams: tuple[Stream, ...]) -> Future[None]:
-        """Compare all streams with what the destination has."""
+        """Compare all streams, as the last stage gives them, with what the destination has."""
         request = prepare_request(self._plan.pipeline, self._run_id, self._plan.streams, streams)
         return self._started(self._destination.call(Call.PREPARE, request, lambda _: None))
 
-    def begin(self, stream: int, attempt: int) -> None:
-        """Take a stream over, for the `attempt`-th time."""
+    def begin(self, stream: int, attempt: int, *, is_whole: bool) -> None:
+        """Take a stream over, for the `attempt`-th time; one that `is_whole` is committed at its end only."""
         self.stream = stream
+        self._is_whole = is_whole
         self._ledgers.begin(stream)
         self._resuming = self._started(
             self._destination.call(
@@ -103,8 +114,8 @@ class Lane:
         return self._started(self._destination.call(Call.FINISH, {}, lambda _: None))
 
     def give_up(self) -> None:
-        """Stop and close both connectors."""
-        self._crew.dismiss((self._source, self._destination))
+        """Stop and close all connectors."""
+        self._crew.dismiss((self._source, *self._chain.stages, self._destination))
         self.busy.clear()
 
     def _started(self, future: Future[Any]) -> Future[Any]:
@@ -113,19 +124,30 @@ class Lane:
 
     def _move(self, stream: int) -> None:
         plan, ledgers = self._plan, self._ledgers
-        queue = FrameQueue(plan.queue_frames, plan.queue_bytes, self._crew.pool, codec_of(plan.compression))
-        request = run_request(stream, plan.batch_rows, plan.batch_bytes, self.resumption.position, plan.checkpoint)
+        queues = self._chain.queues()
+        checkpoint = _AT_THE_END if self._is_whole else plan.checkpoint
+        request = run_request(stream, plan.batch_rows, plan.batch_bytes, self.resumption.position, checkpoint)
         source, destination, earlier_bytes = self._source, self._destination, self.resumption.size_bytes
         unread = self._rejects.listener(
             stream, RejectedAt.SOURCE, lambda: earlier_bytes + ledgers.of(stream).sent.size_bytes
         )
-        outlet = Outlet(queue, ledgers.sent, unread)
+        outlet = Outlet(queues[0], ledgers.sent, unread)
         self._started(source.run(request, outlet, self._verify_source(stream)))
+        self.busy.update(self._chain.run(stream, request, queues, self._keep_unfit(stream)))
         unwritten = self._rejects.listener(
             stream, RejectedAt.DESTINATION, lambda: earlier_bytes + ledgers.of(stream).durable_bytes
         )
-        inlet = Inlet(queue, ledgers.delivered, ledgers.durable, unwritten)
+        inlet = Inlet(queues[-1], ledgers.delivered, ledgers.durable, unwritten)
         self._started(destination.run(request, inlet, self._verify_destination(stream)))
+
+    def _keep_unfit(self, stream: int) -> Callable[[int], Callable[[Rejection], None]]:
+        """Return what makes the listener for the rows that the transform at a place rejects."""
+        earlier_bytes, ledgers = self.resumption.size_bytes, self._ledgers
+        return lambda place: self._rejects.listener(
+            stream,
+            RejectedAt.TRANSFORM,
+            lambda: earlier_bytes + ledgers.of(stream).crossings[place].given.size_bytes,
+        )
 
     def _verify_source(self, stream: int) -> Callable[[object], None]:
         def verify(answer: object) -> None:
@@ -143,7 +165,7 @@ class Lane:
                 raise self._short(
                     self._destination,
                     stream,
-                    f"ended with {ledger.durable_rows} durable rows of {ledger.sent.rows} that were sent",
+                    f"ended with {ledger.durable_rows} durable rows of {ledger.due.rows} that were sent",
                 )
             require_moved(answer, self._destination.name, stream, ledger.durable_rows)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from rapidbyte.engine.connectors import read_connector
 from rapidbyte.engine.retry import RetryPolicy
@@ -35,10 +35,11 @@ class GuestPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run: `lanes` pairs of connectors share the streams, each with a queue of at most these frames and bytes."""
+    """A run: `lanes` chains of connectors share the streams, with queues of at most these frames and bytes between."""
 
     pipeline: str
     source: GuestPlan
+    transforms: tuple[GuestPlan, ...]
     destination: GuestPlan
     streams: tuple[StreamSpec, ...]
     lanes: int
@@ -59,9 +60,11 @@ def make_plan(pipeline: Pipeline, artifacts: ArtifactCache) -> Plan:
     """
     source = artifacts.get(read_connector(pipeline.source.use, Kind.SOURCE))
     destination = artifacts.get(read_connector(pipeline.destination.use, Kind.DESTINATION))
+    transforms = [artifacts.get(read_connector(spec.use, Kind.TRANSFORM)) for spec in pipeline.transforms]
     problems = (
-        *_misfits(pipeline.source, source.manifest, Kind.SOURCE),
-        *_misfits(pipeline.destination, destination.manifest, Kind.DESTINATION),
+        *_misfits("source", pipeline.source, source.manifest, Kind.SOURCE),
+        *_transform_misfits(pipeline, transforms),
+        *_misfits("destination", pipeline.destination, destination.manifest, Kind.DESTINATION),
         *_unsupported(pipeline, source.manifest, destination.manifest),
     )
     if problems:
@@ -72,11 +75,12 @@ def make_plan(pipeline: Pipeline, artifacts: ArtifactCache) -> Plan:
     return Plan(
         pipeline=pipeline.name,
         source=_guest_plan(pipeline, pipeline.source, source),
+        transforms=_transform_plans(pipeline, transforms),
         destination=_guest_plan(pipeline, pipeline.destination, destination),
         streams=pipeline.streams,
         lanes=lanes,
         queue_frames=resources.max_inflight_batches,
-        queue_bytes=min(_QUEUE_BYTES, resources.max_memory_bytes // _QUEUE_SHARE) // lanes,
+        queue_bytes=min(_QUEUE_BYTES, resources.max_memory_bytes // _QUEUE_SHARE) // (lanes * (len(transforms) + 1)),
         batch_rows=_BATCH_ROWS,
         batch_bytes=min(
             _BATCH_BYTES, resources.max_batch_bytes // 2
@@ -90,18 +94,30 @@ def make_plan(pipeline: Pipeline, artifacts: ArtifactCache) -> Plan:
 def plan_source(pipeline: Pipeline, artifacts: ArtifactCache) -> GuestPlan:
     """Make only the source of a pipeline ready. Raises what `make_plan` does."""
     source = artifacts.get(read_connector(pipeline.source.use, Kind.SOURCE))
-    problems = tuple(_misfits(pipeline.source, source.manifest, Kind.SOURCE))
+    problems = tuple(_misfits("source", pipeline.source, source.manifest, Kind.SOURCE))
     if problems:
         raise DocumentError(f"pipeline {pipeline.name}", problems)
     return _guest_plan(pipeline, pipeline.source, source)
 
 
-def _misfits(spec: ConnectorSpec, manifest: Manifest, kind: Kind) -> Iterator[Problem]:
+def _misfits(place: str, spec: ConnectorSpec, manifest: Manifest, kind: Kind) -> Iterator[Problem]:
     if manifest.kind is not kind:
-        yield Problem(f"{kind.value}.use", f"{spec.use} is a {manifest.kind.value}, not a {kind.value}")
+        yield Problem(f"{place}.use", f"{spec.use} is a {manifest.kind.value}, not a {kind.value}")
         return
     for path, problem in find_config_problems(manifest.config_schema, dict(spec.config)):
-        yield Problem(f"{kind.value}.config{'.' if path else ''}{path}", problem)
+        yield Problem(f"{place}.config{'.' if path else ''}{path}", problem)
+
+
+def _transform_misfits(pipeline: Pipeline, transforms: Sequence[Artifact]) -> Iterator[Problem]:
+    for index, (spec, artifact) in enumerate(zip(pipeline.transforms, transforms, strict=True)):
+        yield from _misfits(f"transforms[{index}]", spec, artifact.manifest, Kind.TRANSFORM)
+
+
+def _transform_plans(pipeline: Pipeline, transforms: Sequence[Artifact]) -> tuple[GuestPlan, ...]:
+    plans = [_guest_plan(pipeline, *pair) for pair in zip(pipeline.transforms, transforms, strict=True)]
+    if len(plans) < 2:
+        return tuple(plans)
+    return tuple(replace(plan, name=f"{plan.name} (transforms[{index}])") for index, plan in enumerate(plans))
 
 
 def _unsupported(pipeline: Pipeline, source: Manifest, destination: Manifest) -> Iterator[Problem]:

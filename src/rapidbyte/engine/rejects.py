@@ -101,7 +101,7 @@ class Rejects:
             rejected_at=rejected_at,
             category=rejection.category,
             code=rejection.code,
-            reasons=(rejection.reason,),
+            reasons=rejection.reasons,
             row=rejection.row,
             unreadable=rejection.unreadable,
             uncommitted=uncommitted,

@@ -16,7 +16,7 @@ from rapidbyte.engine.plan import GuestPlan
 from rapidbyte.engine.points import reach
 from rapidbyte.errors import CancelledRunError
 from rapidbyte.frames import BufferPool, FrameLimits
-from rapidbyte.wasm import Call, Inlet, Instance, InstanceSetup, Level, Outlet, Watchdog
+from rapidbyte.wasm import Call, Instance, InstanceSetup, Level, Port, Watchdog
 
 _Result = TypeVar("_Result")
 
@@ -55,11 +55,11 @@ class Stage:
         """Call the lifecycle; the future gives what `read` makes of the answer."""
         return self._submit(lambda: read(self._running().call(call, request)))
 
-    def run(self, request: Mapping[str, object], port: Inlet | Outlet, verify: Callable[[Any], None]) -> Future[None]:
+    def run(self, request: Mapping[str, object], port: Port, verify: Callable[[Any], None]) -> Future[None]:
         """Let the connector run at one end of a channel.
 
-        `verify` sees the answer and raises if it is not what happened. An outlet's channel is finished after it; every
-        failure aborts the channel.
+        `verify` sees the answer and raises if it is not what happened. A channel that the connector feeds is finished
+        after it; every failure aborts those on both of its sides.
         """
         return self._executor.submit(self._run, request, port, verify)
 
@@ -117,15 +117,14 @@ class Stage:
         else:
             self._surroundings.on_log(self._plan.name, level, message)
 
-    def _run(self, request: Mapping[str, object], port: Inlet | Outlet, verify: Callable[[Any], None]) -> None:
+    def _run(self, request: Mapping[str, object], port: Port, verify: Callable[[Any], None]) -> None:
         try:
             verify(self._running().run(request, port))
         except BaseException as error:
             self._surroundings.on_failure(error)
-            port.queue.abort()
+            port.abort()
             raise
-        if isinstance(port, Outlet):
-            port.queue.finish()
+        port.finish()
 
     def _running(self) -> Instance:
         if self._instance is None or self._is_interrupted:

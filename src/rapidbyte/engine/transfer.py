@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rapidbyte.engine.crew import Crew
+from rapidbyte.engine.documents import Reshaped
 from rapidbyte.engine.events import Event, LogLine, StreamFinished, StreamProgress, StreamStarted
 from rapidbyte.engine.lane import Lane
 from rapidbyte.engine.ledgers import Ledgers
@@ -50,11 +51,12 @@ class Transfer:
         self._run_id = run_id
         self._crew = crew
         self._on_event = on_event
-        self._ledgers = Ledgers()
+        self._ledgers = Ledgers(len(plan.transforms))
         self._waiting = [_Task(index) for index in range(len(plan.streams))]
         self._at: dict[int, _Task] = {}  # what the lanes are at, by stream
         self._reports: dict[int, StreamReport] = {}
         self._streams: tuple[Stream, ...] = ()
+        self._reshaped: list[Reshaped] = []  # by the transforms, in order
         self._lanes: list[Lane] = []
 
     def execute(self) -> tuple[StreamReport, ...]:
@@ -78,15 +80,23 @@ class Transfer:
         for opening in tuple(lane.busy - {prepared}):
             self._result(lane, opening)
         self._streams = self._result(lane, prepared)
-        self._result(lane, lane.prepare_destination(self._streams))
+        for place in range(len(self._plan.transforms)):
+            self._reshaped.append(self._result(lane, lane.prepare_transform(place, self._streams_after(place))))
+        self._result(lane, lane.prepare_destination(self._streams_after(len(self._reshaped))))
         lane.busy.clear()
         return lane
 
     def _open_further(self) -> Lane:
         lane = self._lane()
         lane.prepare_source(self._require_same)
-        lane.prepare_destination(self._streams)
+        for place in range(len(self._reshaped)):
+            lane.prepare_transform(place, self._streams_after(place))
+        lane.prepare_destination(self._streams_after(len(self._reshaped)))
         return lane
+
+    def _streams_after(self, transforms: int) -> tuple[Stream, ...]:
+        """Return the streams as they leave so many transforms."""
+        return self._reshaped[transforms - 1].streams if transforms else self._streams
 
     def _lane(self) -> Lane:
         return Lane(self._plan, self._run_id, self._crew, self._ledgers, self._rejects)
@@ -137,7 +147,8 @@ class Transfer:
             name = self._plan.streams[task.stream].name
             self._on_event(StreamStarted(name, self._streams[task.stream].estimated_rows))
         self._at[task.stream] = task
-        lane.begin(task.stream, task.attempt)
+        is_whole = any(task.stream in reshaped.whole for reshaped in self._reshaped)
+        lane.begin(task.stream, task.attempt, is_whole=is_whole)
 
     def _follow(self, lane: Lane, done: Collection[Future[Any]]) -> None:
         is_moved = lane.proceed(done)
@@ -183,9 +194,11 @@ class Transfer:
         ledger, earlier, task = self._ledgers.of(stream), lane.resumption, self._at.pop(stream)
         started_s = time.monotonic() if task.started_s is None else task.started_s
         self._rejects.complete(stream)
-        unread, unwritten = (self._rejects.count(stream, at) for at in (RejectedAt.SOURCE, RejectedAt.DESTINATION))
+        unread, unfit, unwritten = (
+            self._rejects.count(stream, at) for at in (RejectedAt.SOURCE, RejectedAt.TRANSFORM, RejectedAt.DESTINATION)
+        )
         rejected_before = self._rejects.earlier(stream)
-        rejected = rejected_before + unread + unwritten
+        rejected = rejected_before + unread + unfit + unwritten
         self._reports[stream] = StreamReport(
             name=self._plan.streams[stream].name,
             rows_read=earlier.rows + rejected_before + ledger.sent.rows + unread,
@@ -195,6 +208,7 @@ class Transfer:
             duration_s=time.monotonic() - started_s,
             attempts=task.attempt,
             rows_rejected=rejected,
+            rows_filtered=ledger.filtered_rows,
         )
         lane.stream = None
         if rejected:

@@ -25,13 +25,15 @@ _KINDS: Mapping[str, FrameKind] = {kind.value: kind for kind in FrameKind}
 _KEYS = frozenset(("stream", "kind", "rows", "bytes"))
 _DURABLE_KEYS = _KEYS - {"kind"}
 _POSITION = "position"
+_FILTERED = "filtered"
 
 
 @dataclass(frozen=True, slots=True)
 class FrameMetadata:
     """`rows` and `size_bytes` of a batch, or their sums in an end frame; bytes are payload as the source read it.
 
-    `position` is where the source can go on once all up to here is durable, in its own words, or None.
+    `position` is where the source can go on once all up to here is durable, in its own words, or None. `filtered` is
+    how many rows a transform has left out since the frame before, or in an end frame the sum of them.
     """
 
     stream: int
@@ -39,11 +41,12 @@ class FrameMetadata:
     rows: int
     size_bytes: int
     position: Mapping[str, Any] | None = None
+    filtered: int = 0
 
     @classmethod
     def parse(cls, document: bytes) -> Self:
         """Read the JSON that a guest passed. Raises FrameError with code `invalid_argument`."""
-        values = _object(document, _KEYS, _POSITION)
+        values = _object(document, _KEYS, _POSITION, _FILTERED)
         kind = _KINDS.get(str(values["kind"]))
         if kind is None:
             raise FrameError(
@@ -56,14 +59,16 @@ class FrameMetadata:
                 "A frame has a position that is no object, or is a schema, which has none.",
                 ErrorInfo("invalid_argument"),
             )
-        return cls(_count(values, "stream"), kind, _count(values, "rows"), _count(values, "bytes"), position)
+        filtered = _count(values, _FILTERED) if _FILTERED in values else 0
+        return cls(_count(values, "stream"), kind, _count(values, "rows"), _count(values, "bytes"), position, filtered)
 
     def to_json(self) -> bytes:
         """Write what `parse` reads."""
         position = "" if self.position is None else f',"{_POSITION}":{json.dumps(self.position)}'
+        filtered = f',"{_FILTERED}":{self.filtered}' if self.filtered else ""
         return (
             f'{{"stream":{self.stream},"kind":"{self.kind.value}","rows":{self.rows},"bytes":{self.size_bytes}'
-            f"{position}}}"
+            f"{position}{filtered}}}"
         ).encode("ascii")
 
 

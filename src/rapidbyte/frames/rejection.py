@@ -9,14 +9,15 @@ from typing import Any, Self
 
 from rapidbyte.errors import Category, ErrorInfo, FrameError
 
-_TEXTS = ("category", "code", "reason")
+_TEXTS = ("category", "code")
 _KEYS = frozenset(("stream", "row", *_TEXTS))
 _OPTIONAL_KEYS = frozenset(("unreadable", "place"))
+_REASON, _REASONS = "reason", "reasons"  # one reason, as before version 1.2 of the ABI, or all of them
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One row of a stream by its columns, as text where it is not NULL, and why it was rejected.
+    """One row of a stream by its columns, as text where it is not NULL, and all reasons why it was rejected.
 
     `unreadable` names columns whose value is missing in it, or is there for people only. `place` is which of the rows
     that the guest received in this run it is, from 0 on; None where the guest does not tell.
@@ -25,7 +26,7 @@ class Rejection:
     stream: int
     category: Category
     code: str
-    reason: str
+    reasons: tuple[str, ...]
     row: Mapping[str, str | None]
     unreadable: tuple[str, ...] = ()
     place: int | None = None
@@ -37,11 +38,17 @@ class Rejection:
             values = json.loads(document)
         except (ValueError, RecursionError) as error:
             raise _invalid("that is not JSON") from error
-        if not isinstance(values, dict) or values.keys() - _OPTIONAL_KEYS != _KEYS:
-            raise _invalid(f"that is not an object of exactly {', '.join(sorted(_KEYS))}")
+        if not isinstance(values, dict) or values.keys() - _OPTIONAL_KEYS not in (
+            _KEYS | {_REASON},
+            _KEYS | {_REASONS},
+        ):
+            raise _invalid(f"that is not an object of exactly {', '.join(sorted(_KEYS))} and {_REASONS}")
         stream, row = values["stream"], values["row"]
+        reasons = values[_REASONS] if _REASONS in values else [values[_REASON]]
         if type(stream) is not int or stream < 0 or not all(isinstance(values[key], str) for key in _TEXTS):
-            raise _invalid("whose stream is no number, or whose category, code or reason is no text")
+            raise _invalid("whose stream is no number, or whose category or code is no text")
+        if not isinstance(reasons, list) or not reasons or not all(isinstance(reason, str) for reason in reasons):
+            raise _invalid("whose reasons are not a list of at least one text")
         if not isinstance(row, dict) or not all(value is None or isinstance(value, str) for value in row.values()):
             raise _invalid("whose row is not an object of texts and nulls")
         unreadable, place = values.get("unreadable", []), values.get("place")
@@ -49,9 +56,7 @@ class Rejection:
             raise _invalid("whose unreadable columns are no list of names")
         if place is not None and (type(place) is not int or place < 0):
             raise _invalid("whose place is no number")
-        return cls(
-            stream, _category(values["category"]), values["code"], values["reason"], row, tuple(unreadable), place
-        )
+        return cls(stream, _category(values["category"]), values["code"], tuple(reasons), row, tuple(unreadable), place)
 
 
 def _category(name: Any) -> Category:

@@ -5,7 +5,7 @@ from rapidbyte.wasm.artifact import Artifact, ArtifactCache
 from rapidbyte.wasm.config_schema import find_config_problems
 from rapidbyte.wasm.instance import Instance, InstanceSetup
 from rapidbyte.wasm.manifest import Manifest, read_manifest
-from rapidbyte.wasm.ports import Inlet, Outlet
+from rapidbyte.wasm.ports import Inlet, Outlet, Port, Relay
 from rapidbyte.wasm.watchdog import Watchdog
 
 __all__ = [
@@ -18,6 +18,8 @@ __all__ = [
     "Level",
     "Manifest",
     "Outlet",
+    "Port",
+    "Relay",
     "Watchdog",
     "find_config_problems",
     "read_manifest",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, IntEnum
 
 ABI_MAJOR = 1
-ABI_MINOR = 1
+ABI_MINOR = 2
 IMPORT_MODULE = f"rapidbyte_v{ABI_MAJOR}"
 WASI_MODULE = "wasi_snapshot_preview1"
 MANIFEST_SECTION = "rapidbyte.manifest"

@@ -8,7 +8,7 @@ from rapidbyte.wasm.abi import MAX_METADATA_BYTES, Status
 from rapidbyte.wasm.activity import Activity
 from rapidbyte.wasm.guarding import Refusals, guarded
 from rapidbyte.wasm.memory import GuestMemory
-from rapidbyte.wasm.ports import Inlet, Outlet
+from rapidbyte.wasm.ports import Inlet, Outlet, Port
 
 
 class ChannelImports:
@@ -17,7 +17,7 @@ class ChannelImports:
     def __init__(self, refusals: Refusals, frames: FrameTable, pool: BufferPool, activity: Activity) -> None:
         self.refusals = refusals
         self.frames = frames
-        self.port: Inlet | Outlet | None = None
+        self.port: Port | None = None
         self.memory: GuestMemory  # set once the instance exists, before any import can be called
         self._pool = pool
         self._activity = activity
@@ -66,24 +66,26 @@ class ChannelImports:
         """Hand a sealed frame on; it stays with the guest unless it got through."""
         buffer = self.frames.sealed(frame)
         metadata = FrameMetadata.parse(self._document(pointer, length))
-        outlet = self.port
-        if not isinstance(outlet, Outlet):
+        port = self.port
+        if isinstance(port, Inlet) or port is None:
             raise _wrong_side("send frames")
-        outlet.admit(metadata)
+        port.admit(metadata)
+        queue = port.queue if isinstance(port, Outlet) else port.downstream
         with self._activity.waiting_for_peer():
-            outlet.queue.put(metadata, buffer)
+            queue.put(metadata, buffer)
         self.frames.consume(frame)
         return Status.OK
 
     @guarded
     def next(self) -> int:
         """Wait for the next frame."""
-        inlet = self.port
-        if not isinstance(inlet, Inlet):
+        port = self.port
+        if isinstance(port, Outlet) or port is None:
             raise _wrong_side("receive frames")
         self.frames.require_room(0)
+        queue, note = (port.queue, port.delivered) if isinstance(port, Inlet) else (port.upstream, port.taken)
         with self._activity.waiting_for_peer():
-            arrival = inlet.queue.get()
+            arrival = queue.get()
         if arrival is None:
             return Status.END_OF_STREAM
         metadata, buffer = arrival
@@ -92,7 +94,7 @@ class ChannelImports:
         except FrameError:
             self._pool.release(buffer)
             raise
-        inlet.delivered(metadata)
+        note(metadata)
         return handle
 
     @guarded

@@ -33,7 +33,7 @@ from rapidbyte.wasm.channel_imports import ChannelImports
 from rapidbyte.wasm.crash import crash_of
 from rapidbyte.wasm.guarding import Refusals
 from rapidbyte.wasm.guest import Guest
-from rapidbyte.wasm.ports import Inlet, Outlet
+from rapidbyte.wasm.ports import Port
 from rapidbyte.wasm.report_imports import ReportImports
 from rapidbyte.wasm.results import bad_result, unpack_result
 from rapidbyte.wasm.socket_imports import SocketImports
@@ -96,12 +96,12 @@ class Instance:
         due_at = time.monotonic() + self._setup.timeout_s
         return self._guarded_call(call, request, lambda: due_at)
 
-    def run(self, request: Mapping[str, object], port: Inlet | Outlet) -> Any:
-        """Call `rb_run` with one end of a channel. It may last while bytes move; raises what `call` does."""
+    def run(self, request: Mapping[str, object], port: Port) -> Any:
+        """Call `rb_run` with one end of a channel, or of two. It may last while bytes move; raises what `call` does."""
         self._activity.beat()
         self._channel.port = port
         try:
-            with self._interrupt.listening(port.queue.abort):
+            with self._interrupt.listening(port.abort):
                 return self._guarded_call(
                     Call.RUN, request, lambda: self._activity.idle_since() + self._setup.timeout_s
                 )

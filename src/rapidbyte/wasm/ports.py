@@ -1,4 +1,4 @@
-"""What a running instance is connected to: the channel it feeds, or the one that feeds it."""
+"""What a running instance is connected to: the channel it feeds, the one that feeds it, or one of each."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ class Outlet:
     admit: Callable[[FrameMetadata], None]
     rejected: Callable[[Rejection], None] = refuse_rejection
 
+    def finish(self) -> None:
+        """Say to the other side that everything came."""
+        self.queue.finish()
+
+    def abort(self) -> None:
+        """Say to the other side that this one failed."""
+        self.queue.abort()
+
 
 @dataclass(frozen=True, slots=True)
 class Inlet:
@@ -34,3 +42,33 @@ class Inlet:
     delivered: Callable[[FrameMetadata], None]
     durable: Callable[[Durable], None]
     rejected: Callable[[Rejection], None] = refuse_rejection
+
+    def finish(self) -> None:
+        """Say nothing: nobody comes after it."""
+
+    def abort(self) -> None:
+        """Say to the other side that this one failed."""
+        self.queue.abort()
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """Both sides, for a transform: what it takes from `upstream`, it gives on to `downstream`, or accounts for."""
+
+    upstream: FrameQueue
+    downstream: FrameQueue
+    taken: Callable[[FrameMetadata], None]
+    admit: Callable[[FrameMetadata], None]
+    rejected: Callable[[Rejection], None] = refuse_rejection
+
+    def finish(self) -> None:
+        """Say to the side that comes after it that everything came."""
+        self.downstream.finish()
+
+    def abort(self) -> None:
+        """Say to both sides that this one failed."""
+        self.upstream.abort()
+        self.downstream.abort()
+
+
+Port = Inlet | Outlet | Relay

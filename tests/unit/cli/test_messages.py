@@ -68,8 +68,8 @@ destination:
   config: {}
   write_mode: upsert
   primary_key: [id]
-transforms:
-  - {use: sql, config: {query: SELECT 1}}
+resources:
+  autotune: {flush_bytes: 1mb}
 """
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 

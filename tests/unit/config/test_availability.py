@@ -21,7 +21,6 @@ CASES: list[tuple[dict[str, Any], str]] = [
         "source.streams[0].sync_mode: 'cdc' is not available in this version; use full_refresh or incremental",
     ),
     (stream(partition_key="id"), "source.streams[0].partition_key: is not available in this version; remove it"),
-    ({"transforms": [{"use": "sql", "config": {}}]}, "transforms: is not available in this version; remove it"),
     *[
         (
             {"resources": {"autotune": {key: value}}},

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from rapidbyte.config import load
 from rapidbyte.model import (
+    MIB,
     CheckpointInterval,
+    ConnectorSpec,
+    Limits,
     NewColumn,
     NullabilityChange,
     NullCursor,
+    Permissions,
     Pipeline,
     RemovedColumn,
     SchemaEvolution,
@@ -76,6 +80,18 @@ def test_checkpoints_and_retries_are_taken_from_the_resources() -> None:
     assert (loaded.checkpoint, loaded.max_retries) == (CheckpointInterval(5, 1024, 7), 0)
     defaults = load(minimal()).resources
     assert (defaults.checkpoint, defaults.max_retries) == (CheckpointInterval(0, 64 * 1024**2, 0), 3)
+
+
+def test_transforms_keep_their_order_and_what_each_may_use() -> None:
+    written = [
+        {"use": "validate", "config": {"rules": []}, "limits": {"max_memory": "1mb"}},
+        {"use": "sql", "config": {}, "permissions": {"network": {"allowed_hosts": []}}},
+    ]
+    assert load(minimal(transforms=written)).transforms == (
+        ConnectorSpec("validate", {"rules": []}, limits=Limits(max_memory_bytes=MIB)),
+        ConnectorSpec("sql", {}, Permissions(allowed_hosts=())),
+    )
+    assert load(minimal()).transforms == ()
 
 
 def test_null_without_quotes_is_not_taken_for_an_empty_key() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rapidbyte.engine.checkpoint import StreamLedger
+from rapidbyte.engine.crossing import Crossing
 from rapidbyte.engine.ledgers import Ledgers
 from rapidbyte.errors import FrameError
 from rapidbyte.frames import Durable, FrameKind, FrameMetadata
@@ -50,6 +51,19 @@ def test_a_checkpoint_never_goes_back_nor_ahead() -> None:
         ledger.after_commit(Durable(0, 2, 3))
     with pytest.raises(FrameError, match="claims 6 rows, but 5 were delivered"):
         ledger.after_commit(Durable(0, 6, 5))
+
+
+def test_only_a_transform_filters() -> None:
+    with pytest.raises(FrameError, match="A frame of stream 0 has filtered rows, which only transforms do"):
+        _ledger(_frame(FrameKind.SCHEMA)).after_sending(FrameMetadata(0, FrameKind.BATCH, 1, 1, filtered=1))
+
+
+def test_a_transform_that_does_not_add_up_is_told_with_its_sums() -> None:
+    crossing = Crossing().after_taking(_frame(FrameKind.SCHEMA)).after_giving(_frame(FrameKind.SCHEMA))
+    crossing = crossing.after_taking(_frame(FrameKind.BATCH, 5)).after_rejecting()
+    words = "took 5 rows of 5 bytes; it accounts for 4 of 4 bytes that it gave, 1 filtered and 1 rejected"
+    with pytest.raises(FrameError, match=words):
+        crossing.after_giving(FrameMetadata(0, FrameKind.BATCH, 4, 4, filtered=1))
 
 
 def test_streams_do_not_touch_each_other_and_unknown_ones_are_refused() -> None:

@@ -29,7 +29,7 @@ def _rejects(state: State, policy: DataErrorPolicy, run_id: str = "run", mode: W
 
 
 def _row(key: str, stream: int = 0) -> Rejection:
-    return Rejection(stream, Category.DATA, "23502", "No NULL.", {"id": key, "name": None})
+    return Rejection(stream, Category.DATA, "23502", ("No NULL.",), {"id": key, "name": None})
 
 
 def _kept(state: State) -> list[str | None]:

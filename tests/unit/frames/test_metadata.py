@@ -20,6 +20,12 @@ def test_position_travels_as_it_is(kind: FrameKind) -> None:
     assert FrameMetadata.parse(metadata.to_json()) == metadata
 
 
+def test_what_a_transform_filtered_travels_beside_its_rows() -> None:
+    metadata = FrameMetadata(0, FrameKind.BATCH, 1, 8, {"at": 1}, filtered=3)
+    assert metadata.to_json() == b'{"stream":0,"kind":"batch","rows":1,"bytes":8,"position":{"at": 1},"filtered":3}'
+    assert FrameMetadata.parse(metadata.to_json()) == metadata
+
+
 def test_a_checkpoint_is_read() -> None:
     assert Durable.parse(b'{"stream": 1, "rows": 2, "bytes": 3}') == Durable(1, 2, 3)
 
@@ -44,6 +50,8 @@ def test_a_checkpoint_is_read() -> None:
         b'{"stream":0,"kind":"batch","rows":1,"bytes":1,"position":"7"}',
         b'{"stream":0,"kind":"batch","rows":1,"bytes":1,"position":[]}',
         b'{"stream":0,"kind":"schema","rows":0,"bytes":0,"position":{}}',
+        b'{"stream":0,"kind":"batch","rows":1,"bytes":1,"filtered":-1}',
+        b'{"stream":0,"kind":"batch","rows":1,"bytes":1,"filtered":null}',
     ],
 )
 def test_anything_else_is_an_invalid_argument(document: bytes) -> None:

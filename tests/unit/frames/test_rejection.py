@@ -9,7 +9,13 @@ import pytest
 from rapidbyte.errors import Category, FrameError
 from rapidbyte.frames import Rejection
 
-_VALUES = {"stream": 2, "category": "data", "code": "23502", "reason": "No NULL.", "row": {"id": "1", "name": None}}
+_VALUES = {
+    "stream": 2,
+    "category": "data",
+    "code": "23502",
+    "reasons": ["No NULL.", "Too old."],
+    "row": {"id": "1", "name": None},
+}
 _WRONG: list[dict[str, object]] = [
     {"stream": -1},
     {"stream": True},
@@ -17,7 +23,10 @@ _WRONG: list[dict[str, object]] = [
     {"category": "nothing"},
     {"category": None},
     {"code": 1},
-    {"reason": None},
+    {"reasons": None},
+    {"reasons": []},
+    {"reasons": ["a", 1]},
+    {"reason": "b"},
     {"row": []},
     {"row": {"id": 1}},
     {"more": 1},
@@ -29,13 +38,18 @@ _WRONG: list[dict[str, object]] = [
 
 
 def test_a_rejection_is_read() -> None:
-    expected = Rejection(2, Category.DATA, "23502", "No NULL.", {"id": "1", "name": None})
+    expected = Rejection(2, Category.DATA, "23502", ("No NULL.", "Too old."), {"id": "1", "name": None})
     assert Rejection.parse(json.dumps(_VALUES).encode()) == expected
 
 
 def test_what_cannot_be_read_and_where_the_row_came_may_be_told() -> None:
     told = Rejection.parse(json.dumps(_VALUES | {"unreadable": ["id"], "place": 3}).encode())
     assert (told.unreadable, told.place) == (("id",), 3)
+
+
+def test_a_single_reason_may_stand_alone() -> None:
+    old = {key: value for key, value in _VALUES.items() if key != "reasons"} | {"reason": "No NULL."}
+    assert Rejection.parse(json.dumps(old).encode()).reasons == ("No NULL.",)
 
 
 @pytest.mark.parametrize(

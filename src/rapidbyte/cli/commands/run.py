@@ -103,6 +103,7 @@ def report_document(report: RunReport) -> dict[str, object]:
         "rows_read": report.rows_read,
         "rows_written": report.rows_written,
         "rows_rejected": report.rows_rejected,
+        "rows_filtered": report.rows_filtered,
         "bytes_read": report.bytes_read,
         "streams": [
             {
@@ -110,6 +111,7 @@ def report_document(report: RunReport) -> dict[str, object]:
                 "rows_read": stream.rows_read,
                 "rows_written": stream.rows_written,
                 "rows_rejected": stream.rows_rejected,
+                "rows_filtered": stream.rows_filtered,
                 "bytes_read": stream.bytes_read,
                 "batches": stream.batches,
                 "duration_s": stream.duration_s,
