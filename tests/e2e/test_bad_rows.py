@@ -146,7 +146,7 @@ def test_row_that_cannot_be_read_is_skipped_kept_or_fails_the_run(
     ask: Ask, run_pipeline: RunPipeline, letters: Letters, sync_mode: str
 ) -> None:
     ask("CREATE TABLE {s}.t (id int PRIMARY KEY, label text, at timestamp)")
-    ask("INSERT INTO {s}.t VALUES (1, 'a', '2024-01-01'), (2, 'b', '294276-12-31 23:59:59'), (3, NULL, NULL)")
+    ask("INSERT INTO {s}.t VALUES (1, 'a', '2024-01-01'), (2, 'b', '294247-01-10 04:00:54.775807'), (3, NULL, NULL)")
     chosen = {"STREAM": "t", "SYNC_MODE": sync_mode, "CURSOR": "id" if sync_mode == "incremental" else ""}
     with pytest.raises(DataError) as caught:
         run_pipeline(_MODES, **chosen)
@@ -158,7 +158,10 @@ def test_row_that_cannot_be_read_is_skipped_kept_or_fails_the_run(
     ]
     (letter,) = letters()
     assert (letter.rejected_at, letter.code, letter.row["id"]) == (RejectedAt.SOURCE, "value_out_of_range", "2")
-    assert (letter.row["label"], letter.reasons) == ("b", ("A timestamp is outside the range that can be moved.",))
+    assert (letter.row["label"], letter.reasons) == (
+        "b",
+        ("Column at: a timestamp is outside the range that can be moved.",),
+    )
 
 
 @pytest.mark.usefixtures("target")

@@ -36,6 +36,17 @@ pub(crate) enum Cast {
     Coerce { sent: String, sent_oid: u32, source: String },
 }
 
+impl PlannedColumn {
+    /// The type that values are sent as.
+    pub(crate) fn sent_oid(&self) -> u32 {
+        match self.cast {
+            Cast::None => self.target.type_oid,
+            Cast::FromText => oid::TEXT,
+            Cast::Coerce { sent_oid, .. } => sent_oid,
+        }
+    }
+}
+
 /// All columns of a stream, in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
@@ -136,12 +147,7 @@ impl Plan {
     }
 
     pub(crate) fn parameter_oids(&self) -> Vec<u32> {
-        let oid_of = |column: &PlannedColumn| match column.cast {
-            Cast::None => column.target.type_oid,
-            Cast::FromText => oid::TEXT,
-            Cast::Coerce { sent_oid, .. } => sent_oid,
-        };
-        self.columns.iter().map(oid_of).collect()
+        self.columns.iter().map(PlannedColumn::sent_oid).collect()
     }
 
     pub(crate) fn column_list(&self) -> String {
@@ -183,6 +189,10 @@ fn type_mismatch(field: &Field, target: &TargetColumn) -> Error {
 pub(crate) fn cast(column: &PlannedColumn, value: String) -> String {
     match &column.cast {
         Cast::None => value,
+        Cast::FromText if column.target.has_own_cast => {
+            // From this kind of text no cast is declared, so that the type's own input reads it.
+            format!("{value}::pg_catalog.bpchar::{}", column.target.type_name)
+        }
         Cast::FromText => format!("{value}::{}", column.target.type_name),
         Cast::Coerce { source, .. } => format!("{value}::{source}::{}", column.target.type_name),
     }

@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::ArrowError;
 use pgwire::Connection;
 use sdk::{Category, Error, Rejection, Result, Socket, log};
 
-use crate::encode::Rows;
+use crate::encode::{Encoding, Rows};
 use crate::load::{Load, LoadMethod};
-use crate::plan::{Cast, Plan};
+use crate::plan::{Cast, Plan, PlannedColumn};
 
 /// Everything that stays the same while batches of a stream are sifted.
 #[derive(Clone, Copy, Debug)]
@@ -69,30 +71,48 @@ impl Sieve<'_> {
         Ok(())
     }
 
-    /// The values of a row as the server prints them; none where they cannot even be sent.
+    /// The values of a row: texts as they came, since the server may not even have their characters, and the others as
+    /// it prints them; none where they cannot be sent.
     fn values(
         &self,
         connection: &mut Connection<Socket>,
         row: &RecordBatch,
     ) -> Result<BTreeMap<String, Option<String>>> {
         let selected = self.plan.selected(row)?;
-        let mut tuple = Vec::new();
-        let rows = Rows::new(&selected, self.plan.columns.iter().map(|column| column.encoding))?;
-        if self.plan.columns.is_empty() || rows.write(0, &mut tuple).is_err() {
-            return Ok(BTreeMap::new());
+        let mut values = BTreeMap::new();
+        let mut others = Vec::new();
+        for (place, column) in self.plan.columns.iter().enumerate() {
+            match selected.column(place).as_string_opt::<i32>() {
+                Some(texts) if column.encoding != Encoding::Null => {
+                    let text = texts.is_valid(0).then(|| texts.value(0).to_owned());
+                    values.insert(column.target.name.clone(), text);
+                }
+                _ => others.push(place),
+            }
         }
-        let answer = connection.query_tuple(&self.printing_query(), &self.plan.parameter_oids(), &tuple)?;
-        let names = self.plan.columns.iter().map(|column| column.target.name.clone()).enumerate();
-        Ok(names
-            .map(|(place, name)| (name, answer.as_ref().and_then(|row| row.optional(place)).map(str::to_owned)))
-            .collect())
+        let columns: Vec<_> = others.iter().filter_map(|&place| self.plan.columns.get(place)).collect();
+        let selected = selected.project(&others).map_err(|error| arrow(&error))?;
+        let mut tuple = Vec::new();
+        let rows = Rows::new(&selected, columns.iter().map(|column| column.encoding))?;
+        if columns.is_empty() || rows.write(0, &mut tuple).is_err() {
+            return Ok(values);
+        }
+        let oids: Vec<_> = columns.iter().map(|column| column.sent_oid()).collect();
+        let answer = connection.query_tuple(&printing_query(&columns), &oids, &tuple)?;
+        let printed = |place| answer.as_ref().and_then(|row| row.optional(place)).map(str::to_owned);
+        values.extend(columns.iter().enumerate().map(|(place, column)| (column.target.name.clone(), printed(place))));
+        Ok(values)
     }
+}
 
-    fn printing_query(&self) -> String {
-        let printed = self.plan.columns.iter().zip(1..).map(|(column, number)| match &column.cast {
-            Cast::Coerce { source, .. } => format!("${number}::{source}::pg_catalog.text"),
-            Cast::None | Cast::FromText => format!("${number}::pg_catalog.text"),
-        });
-        format!("SELECT {}", printed.collect::<Vec<_>>().join(", "))
-    }
+fn printing_query(columns: &[&PlannedColumn]) -> String {
+    let printed = columns.iter().zip(1..).map(|(column, number)| match &column.cast {
+        Cast::Coerce { source, .. } => format!("${number}::{source}::pg_catalog.text"),
+        Cast::None | Cast::FromText => format!("${number}::pg_catalog.text"),
+    });
+    format!("SELECT {}", printed.collect::<Vec<_>>().join(", "))
+}
+
+fn arrow(error: &ArrowError) -> Error {
+    Error::new(Category::Internal, "arrow", error.to_string())
 }

@@ -25,6 +25,8 @@ pub(crate) struct TargetColumn {
     pub(crate) is_generated: bool,
     /// The database has a value for rows that give none.
     pub(crate) has_default: bool,
+    /// Somebody's function casts text to its type, in the place of the type's own input.
+    pub(crate) has_own_cast: bool,
 }
 
 impl TargetColumn {
@@ -43,6 +45,7 @@ impl TargetColumn {
             is_nullable: true,
             is_generated: false,
             has_default: false,
+            has_own_cast: false,
         }
     }
 }
@@ -71,7 +74,9 @@ impl TargetName {
 /// The columns of a table in their order; `None` where there is no table.
 pub(crate) fn columns(connection: &mut Connection<Socket>, name: &TargetName) -> Result<Option<Vec<TargetColumn>>> {
     let sql = "SELECT c.relkind, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid, a.attnotnull, \
-               a.attgenerated <> '', a.atthasdef OR a.attidentity <> '' \
+               a.attgenerated <> '', a.atthasdef OR a.attidentity <> '', \
+               (SELECT pg_catalog.bool_and(k.castsource = 25) FROM pg_catalog.pg_cast k \
+                WHERE k.casttarget = a.atttypid AND k.castsource IN (25, 1042) AND k.castmethod = 'f') \
                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
                WHERE n.nspname = $1 AND c.relname = $2 ORDER BY a.attnum";
@@ -95,6 +100,7 @@ fn read_column(row: &Row) -> Result<TargetColumn> {
         is_nullable: !row.is_true(4),
         is_generated: row.is_true(5),
         has_default: row.is_true(6),
+        has_own_cast: row.is_true(7),
     })
 }
 
@@ -205,7 +211,8 @@ fn verify_types(connection: &mut Connection<Socket>, name: &TargetName, source: 
         let rows = connection.query("SELECT pg_catalog.to_regtype($1) IS NOT NULL", &[&column.type_name])?;
         if !rows.first().is_some_and(|row| row.is_true(0)) {
             let message = format!(
-                "Column {} of {} is of type {}, which the destination does not have; create the type there first.",
+                "Column {} of {} is of type {}, which the destination does not have; create the type, or the \
+                 extension that has it, in that schema there first.",
                 column.name,
                 name.display_name(),
                 column.type_name

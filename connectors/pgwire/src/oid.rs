@@ -18,3 +18,6 @@ pub const TIMESTAMPTZ: u32 = 1184;
 pub const NUMERIC: u32 = 1700;
 pub const UUID: u32 = 2950;
 pub const JSONB: u32 = 3802;
+
+/// The first OID of what users make. Source: PostgreSQL's access/transam.h.
+pub const FIRST_OF_USERS: u32 = 16_384;

@@ -13,10 +13,15 @@ pub struct Login {
     pub database: String,
 }
 
-/// The text forms that docs/ABI.md §9 promises, and names that are always qualified.
+/// The text forms that docs/ABI.md §9 promises, and names that are always qualified and quoted only where they must
+/// be, whatever is set for the user or the database. A database without an encoding sends its texts as they are, so that
+/// those which are no UTF-8 can be told from the others here.
 pub(crate) const SESSION_SETTINGS: &str = "\
     SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET bytea_output = 'hex'; \
-    SET extra_float_digits = 1; SET search_path = ''";
+    SET extra_float_digits = 3; SET lc_monetary = 'C'; SET xmloption = content; SET array_nulls = on; \
+    SET quote_all_identifiers = off; SET search_path = ''; \
+    SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) \
+    WHERE pg_catalog.current_setting('server_encoding') = 'SQL_ASCII'";
 
 /// The first message of a connection.
 pub(crate) fn startup_message(login: &Login) -> Result<BytesMut> {

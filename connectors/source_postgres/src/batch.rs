@@ -10,7 +10,7 @@ use sdk::{Category, Error, Result};
 
 use crate::column::ColumnBuilder;
 use crate::form::Form;
-use crate::table::Table;
+use crate::table::{Table, TableColumn};
 
 const TYPE_KEY: &str = "rapidbyte.type";
 const FORM_KEY: &str = "rapidbyte.form";
@@ -24,9 +24,9 @@ pub(crate) struct BatchBuilder {
 }
 
 impl BatchBuilder {
-    pub(crate) fn new(table: &Table) -> BatchBuilder {
-        let forms: Vec<_> =
-            table.columns.iter().map(|column| Form::of(column.type_oid, column.type_modifier)).collect();
+    /// `is_sifted`: a row that cannot be read is refused by itself, not with its batch.
+    pub(crate) fn new(table: &Table, is_sifted: bool) -> BatchBuilder {
+        let forms: Vec<_> = table.columns.iter().map(TableColumn::form).collect();
         let fields: Vec<_> = table
             .columns
             .iter()
@@ -39,7 +39,7 @@ impl BatchBuilder {
                 Field::new(&column.name, form.data_type(), true).with_metadata(metadata)
             })
             .collect();
-        let columns = forms.into_iter().map(ColumnBuilder::new).collect();
+        let columns = forms.into_iter().map(|form| ColumnBuilder::new(form, is_sifted)).collect();
         BatchBuilder { schema: Arc::new(Schema::new(fields)), columns, rows: 0 }
     }
 
@@ -54,8 +54,8 @@ impl BatchBuilder {
     /// Append one tuple; fields after those of the columns are left.
     #[inline]
     pub(crate) fn push(&mut self, fields: &mut Fields<'_>) -> Result<()> {
-        for column in &mut self.columns {
-            column.push(fields.next_field()?)?;
+        for (place, column) in self.columns.iter_mut().enumerate() {
+            column.push(fields.next_field()?).map_err(|error| named(error, &self.schema, place))?;
         }
         self.rows += 1;
         Ok(())
@@ -70,12 +70,23 @@ impl BatchBuilder {
 
     /// Take all tuples so far as one batch.
     pub(crate) fn finish(&mut self) -> Result<RecordBatch> {
-        let arrays = self.columns.iter_mut().map(ColumnBuilder::finish).collect::<Result<Vec<_>>>()?;
+        let finish = |(place, column): (usize, &mut ColumnBuilder)| {
+            column.finish().map_err(|error| named(error, &self.schema, place))
+        };
+        let arrays = self.columns.iter_mut().enumerate().map(finish).collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         self.rows = 0;
         RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .map_err(|error| Error::new(Category::Internal, "arrow", error.to_string()))
     }
+}
+
+/// Say which column it is whose value cannot be moved.
+#[cold]
+fn named(error: Error, schema: &SchemaRef, place: usize) -> Error {
+    let column = schema.field(place).name();
+    let message = format!("Column {column}: {}", error.message);
+    Error { message, ..error }.detail("column", column)
 }
 
 #[cfg(test)]
@@ -181,7 +192,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_tuple_arrives_in_its_batch(first in rows(), second in rows()) {
-            let mut builder = BatchBuilder::new(&table());
+            let mut builder = BatchBuilder::new(&table(), false);
             for rows in [&first, &second] {
                 let found = read(&mut builder, rows).map(|batch| values(&batch)).ok();
                 prop_assert_eq!(found.as_ref(), Some(rows));
@@ -190,7 +201,7 @@ mod tests {
 
         #[test]
         fn a_tuple_that_cannot_be_read_leaves_the_others_as_they_were(first in rows(), second in rows(), broken in 0..4usize) {
-            let mut builder = BatchBuilder::new(&table());
+            let mut builder = BatchBuilder::new(&table(), false);
             let mut copy = CopyOut::new(4);
             prop_assert!(matches!(copy.tuple(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0"), Ok(None)));
             for (rows, is_last) in [(&first, false), (&second, true)] {
@@ -215,7 +226,7 @@ mod tests {
 
         #[test]
         fn any_bytes_give_a_row_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let mut builder = BatchBuilder::new(&table());
+            let mut builder = BatchBuilder::new(&table(), false);
             let mut copy = CopyOut::new(4);
             prop_assert!(matches!(copy.tuple(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0"), Ok(None)));
             if let Ok(Some(mut fields)) = copy.tuple(&bytes) {

@@ -20,6 +20,8 @@ const JSONB_VERSION: u8 = 1;
 #[derive(Debug)]
 pub(crate) struct ColumnBuilder {
     form: Form,
+    /// Text is looked at value by value; else all of it at the end, which is quicker.
+    is_text_checked: bool,
     count: usize,
     null_count: usize,
     /// Which values are not NULL; empty until the first that is.
@@ -59,9 +61,10 @@ impl Values {
 }
 
 impl ColumnBuilder {
-    pub(crate) fn new(form: Form) -> ColumnBuilder {
+    pub(crate) fn new(form: Form, is_text_checked: bool) -> ColumnBuilder {
         ColumnBuilder {
             form,
+            is_text_checked: is_text_checked && form != Form::Bytes,
             count: 0,
             null_count: 0,
             validity: BooleanBufferBuilder::new(0),
@@ -112,6 +115,9 @@ impl ColumnBuilder {
             (Values::Fixed(values), _) => values.extend(fixed::<{ UUID_BYTES as usize }>(field)?),
             (Values::Variable { offsets, bytes }, form) => {
                 let text = if form == Form::Jsonb { without_version(field)? } else { field };
+                if self.is_text_checked && std::str::from_utf8(text).is_err() {
+                    return Err(not_text());
+                }
                 bytes.extend_from_slice(text);
                 offsets.push(i32::try_from(bytes.len()).map_err(|_| out_of_range("batch of text"))?);
             }
@@ -169,7 +175,10 @@ impl ColumnBuilder {
     pub(crate) fn finish(&mut self) -> Result<ArrayRef> {
         let nulls = (self.null_count > 0).then(|| NullBuffer::new(self.validity.finish()));
         (self.count, self.null_count) = (0, 0);
-        self.take_values(nulls).map_err(|error| Error::new(Category::Data, "arrow", error.to_string()))
+        let is_text = matches!(self.values, Values::Variable { .. }) && self.form != Form::Bytes;
+        self.take_values(nulls).map_err(|error| {
+            if is_text { not_text() } else { Error::new(Category::Internal, "arrow", error.to_string()) }
+        })
     }
 
     fn take_values(&mut self, nulls: Option<NullBuffer>) -> std::result::Result<ArrayRef, ArrowError> {
@@ -239,8 +248,14 @@ fn malformed() -> Error {
 }
 
 #[cold]
+fn not_text() -> Error {
+    let message = "a text is not UTF-8, which a database with encoding SQL_ASCII does not prevent.";
+    Error::new(Category::Data, "not_utf8", message)
+}
+
+#[cold]
 fn out_of_range(what: &str) -> Error {
-    Error::new(Category::Data, "value_out_of_range", format!("A {what} is outside the range that can be moved."))
+    Error::new(Category::Data, "value_out_of_range", format!("a {what} is outside the range that can be moved."))
 }
 
 #[cfg(test)]
@@ -254,7 +269,7 @@ mod tests {
     use crate::form::Form;
 
     fn column(form: Form, fields: &[Option<&[u8]>]) -> Option<arrow_array::ArrayRef> {
-        let mut builder = ColumnBuilder::new(form);
+        let mut builder = ColumnBuilder::new(form, false);
         for field in fields {
             builder.push(*field).ok()?;
         }
@@ -270,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_builder_begins_anew_after_a_batch() {
-        let mut builder = ColumnBuilder::new(Form::Text);
+        let mut builder = ColumnBuilder::new(Form::Text, false);
         assert!(builder.push(Some(b"ab")).is_ok() && builder.push(None).is_ok());
         assert_eq!(builder.finish().map(|array| (array.len(), array.null_count())).ok(), Some((2, 1)));
         assert!(builder.push(Some("é".as_bytes())).is_ok());
@@ -291,6 +306,18 @@ mod tests {
         assert_eq!(decimal.map(|array| array.as_primitive::<Decimal128Type>().value(0)), Some(-500));
         let jsonb = column(Form::Jsonb, &[Some(b"\x01{}")]);
         assert_eq!(jsonb.map(|array| array.as_string::<i32>().value(0).to_owned()).as_deref(), Some("{}"));
+    }
+
+    #[test]
+    fn text_that_is_none_is_refused_where_it_stands_or_at_the_end() {
+        let code = |is_text_checked| {
+            let mut builder = ColumnBuilder::new(Form::Text, is_text_checked);
+            let pushed = builder.push(Some(&[0xff])).map_err(|error| (error.code, "push"));
+            pushed.and_then(|()| builder.finish().map_err(|error| (error.code, "finish"))).err()
+        };
+        assert_eq!(code(true), Some(("not_utf8".to_owned(), "push")));
+        assert_eq!(code(false), Some(("not_utf8".to_owned(), "finish")));
+        assert!(ColumnBuilder::new(Form::Bytes, true).push(Some(&[0xff])).is_ok());
     }
 
     #[test]

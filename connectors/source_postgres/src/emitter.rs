@@ -9,7 +9,7 @@ use serde_json::Value;
 use pgwire::copy_out::Fields;
 
 use crate::batch::BatchBuilder;
-use crate::form::{Form, printed};
+use crate::form::printed;
 use crate::prepared::Prepared;
 use crate::table::Table;
 
@@ -34,7 +34,7 @@ impl<'a> Emitter<'a> {
             index: *index,
             table,
             is_sifted: *is_sifted,
-            batch: BatchBuilder::new(table),
+            batch: BatchBuilder::new(table, *is_sifted),
             batch_bytes: 0,
             most_rows: request.batch_rows,
             most_bytes: request.batch_bytes,
@@ -66,8 +66,7 @@ impl<'a> Emitter<'a> {
         self.batch.forget_rest();
         let mut row = BTreeMap::new();
         for column in &self.table.columns {
-            let form = Form::of(column.type_oid, column.type_modifier);
-            row.insert(column.name.clone(), fields.next_field()?.map(|field| printed(form, field)));
+            row.insert(column.name.clone(), fields.next_field()?.map(|field| printed(column.form(), field)));
         }
         sdk::reject(&Rejection::new(self.index, &error, row))
     }

@@ -197,11 +197,15 @@ impl Taken {
         let Some(value) = &self.value else {
             return Ok(None);
         };
+        let Ok(value) = std::str::from_utf8(value) else {
+            let message = format!("The last value of the cursor {} is not UTF-8; it cannot be kept.", self.cursor);
+            return Err(Error::new(Category::Data, "not_utf8", message).detail("column", &self.cursor));
+        };
         let are_known = self.digests.len() <= MOST_DIGESTS;
         let position = Position {
             cursor: self.cursor.clone(),
             type_name: self.type_name.clone(),
-            value: String::from_utf8_lossy(value).into_owned(),
+            value: value.to_owned(),
             identity: self.identity.clone(),
             layout: self.layout.clone(),
             count: self.count,
@@ -294,6 +298,15 @@ mod tests {
     #[test]
     fn nothing_read_is_no_position() -> sdk::Result<()> {
         assert_eq!(position(&notes(), &[])?, None);
+        Ok(())
+    }
+
+    #[test]
+    fn a_value_that_is_no_text_is_refused_rather_than_changed() -> sdk::Result<()> {
+        let table = notes();
+        let mut taken = taken(&table, &[("1", "a")])?;
+        taken.push(b"caf\xe9", |_| {});
+        assert_eq!(taken.position().err().map(|error| error.code).as_deref(), Some("not_utf8"));
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! A table as the catalogs describe it, and the query that reads it.
 
-use pgwire::{identifier, qualified};
+use pgwire::{identifier, oid, qualified};
 use sdk::{Category, Column, Error, Result, Stream};
 
 use crate::form::Form;
@@ -15,6 +15,25 @@ pub(crate) struct TableColumn {
     pub(crate) is_nullable: bool,
     /// Values that compare as equal are equal byte for byte.
     pub(crate) is_deterministic: bool,
+}
+
+impl TableColumn {
+    pub(crate) fn form(&self) -> Form {
+        Form::of(self.type_oid, self.type_modifier)
+    }
+
+    /// What is read of the column. A type that somebody made may have a cast to text that says something else, so that
+    /// its own output is asked for by name; `IS DISTINCT FROM` tells NULL from a row of NULLs.
+    fn expression(&self) -> String {
+        let name = identifier(&self.name);
+        if self.form() != Form::CastToText {
+            name
+        } else if self.type_oid < oid::FIRST_OF_USERS {
+            format!("{name}::pg_catalog.text")
+        } else {
+            format!("CASE WHEN {name} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {name}) END")
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,15 +79,7 @@ impl Table {
     /// COPY of the columns, of what `also` adds to them, and of the rows that `tail` leaves. Columns without a binary
     /// form of their own here are read as text.
     pub(crate) fn copy_statement(&self, also: &str, tail: &str) -> String {
-        let is_text = |column: &TableColumn| Form::of(column.type_oid, column.type_modifier) == Form::CastToText;
-        let columns: Vec<_> = self
-            .columns
-            .iter()
-            .map(|column| {
-                let name = identifier(&column.name);
-                if is_text(column) { format!("{name}::pg_catalog.text") } else { name }
-            })
-            .collect();
+        let columns: Vec<_> = self.columns.iter().map(TableColumn::expression).collect();
         format!(
             "COPY (SELECT {}{also} FROM {}{tail}) TO STDOUT (FORMAT binary)",
             columns.join(", "),
@@ -132,6 +143,15 @@ mod tests {
         assert_eq!(
             table().copy_statement(", 1", " LIMIT 2"),
             r#"COPY (SELECT "id", "span"::pg_catalog.text, "note", 1 FROM "public"."Or""ders" LIMIT 2) TO STDOUT (FORMAT binary)"#
+        );
+    }
+
+    #[test]
+    fn a_type_that_somebody_made_is_read_by_its_own_output() {
+        let table = Table { columns: vec![column("mood", "public.mood", 16_384)], ..table() };
+        assert_eq!(
+            table.copy_statement("", ""),
+            r#"COPY (SELECT CASE WHEN "mood" IS DISTINCT FROM NULL THEN pg_catalog.format('%s', "mood") END FROM "public"."Or""ders") TO STDOUT (FORMAT binary)"#
         );
     }
 

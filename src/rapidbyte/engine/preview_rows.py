@@ -16,6 +16,7 @@ Cell = str | None
 _MICROSECONDS = 86_400_000_000
 _NAN = (1 << 127) - 1  # the unscaled value that stands for NaN in a decimal
 _LEAST, _GREATEST = {32: -(2**31), 64: -(2**63)}, {32: 2**31 - 1, 64: 2**63 - 1}
+_LATEST = -(2**63) + 946_684_800_000_000  # below this, moments after 294247-01-10 that wrapped around
 
 
 def text_of_rows(frames: Sequence[bytes], limit: int) -> tuple[tuple[Cell, ...], ...]:
@@ -107,6 +108,8 @@ def time_text(microseconds: int) -> str:
 
 def timestamp_text(microseconds: int) -> str:
     """Return a moment since 1970-01-01."""
+    if microseconds < _LATEST:
+        microseconds += 1 << 64
     days, rest = divmod(microseconds, _MICROSECONDS)
     date, _, era_mark = date_text(days).partition(" ")
     return f"{date} {time_text(rest)}{' ' + era_mark if era_mark else ''}"

@@ -101,6 +101,10 @@ def test_days_far_away_have_a_date(days: int, text: str) -> None:
     assert date_text(days) == text
 
 
+def test_latest_moments_that_wrapped_around_are_told() -> None:
+    assert timestamp_text(-9_222_426_057_709_551_617) == "294276-12-31 23:59:59.999999"
+
+
 def test_moments_before_our_era_end_with_its_mark() -> None:
     assert timestamp_text((-719_162 - 1) * _DAY + 3_600_000_000) == "0001-12-31 01:00:00 BC"
 
