@@ -9,5 +9,6 @@ pytest_plugins = [
     "harness.fix_role",
     "harness.fix_pipelines",
     "harness.fix_cli",
+    "harness.fix_kills",
     "harness.fix_folder",
 ]

@@ -6,14 +6,13 @@ and those around a commit in all of them.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from harness.cli import Cli
+from harness.fix_kills import KillRun
 from harness.fix_pipelines import RunPipeline
 from harness.fix_schemas import Seed
 from harness.fix_tables import Ask
@@ -21,7 +20,6 @@ from harness.kill_points import AFTER_THE_END, AROUND_A_COMMIT, BEFORE_THE_END, 
 from harness.names import SchemaPair
 from harness.oracle import TableName, assert_same_table
 from harness.profiles import is_nightly
-from rapidbyte.engine.points import VARIABLE
 from rapidbyte.model import StateSpec
 from rapidbyte.state import open_state
 
@@ -58,7 +56,7 @@ def test_next_run_leaves_what_an_undisturbed_one_would(
     seeded: Seed,
     ask: Ask,
     run_pipeline: RunPipeline,
-    cli: Cli,
+    kill_run: KillRun,
     way: str,
     point: str,
 ) -> None:
@@ -70,12 +68,11 @@ def test_next_run_leaves_what_an_undisturbed_one_would(
             ask(
                 "INSERT INTO {s}."
                 + table
-                + " SELECT n, max(at) + n % 2 * n / 100, 'new' FROM {s}."
+                + " SELECT n, last.at + n % 2 * n / 100, 'new' FROM (SELECT max(at) AS at FROM {s}."
                 + table
-                + ", generate_series(10001, 12000) AS n GROUP BY n"
+                + ") AS last, generate_series(10001, 12000) AS n"
             )
-    killed = cli.run("run", _PIPELINE, **modes, **{VARIABLE: point})
-    assert killed.code == -signal.SIGKILL, f"{point} was not reached: {killed.stderr}"
+    kill_run(_PIPELINE, point, **modes)
     run_pipeline(_PIPELINE, **modes)
     # A run that came to its end before it was killed was one run, and the next one is another.
     copies = 2 if modes is APPEND and point in AFTER_THE_END else 1
@@ -86,14 +83,13 @@ def test_next_run_leaves_what_an_undisturbed_one_would(
 
 @pytest.mark.parametrize(("way", "point"), BAD_ROW_CASES)
 def test_next_run_leaves_out_the_same_rows_and_keeps_each_once(
-    seeded: Seed, ask: Ask, run_pipeline: RunPipeline, cli: Cli, state_path: Path, way: str, point: str
+    seeded: Seed, ask: Ask, run_pipeline: RunPipeline, kill_run: KillRun, state_path: Path, way: str, point: str
 ) -> None:
     seeded("fixtures/sql/two_tables.sql")
     ask("CREATE SCHEMA {d}")
     ask("CREATE TABLE {d}.first (LIKE {s}.first INCLUDING ALL, CHECK (id % 1000 <> 7))")
     modes = {**WAYS[way], "ON_DATA_ERROR": "dlq", "STATE_PATH": str(state_path)}
-    killed = cli.run("run", _PIPELINE, **modes, **{VARIABLE: point})
-    assert killed.code == -signal.SIGKILL, f"{point} was not reached: {killed.stderr}"
+    kill_run(_PIPELINE, point, **modes)
     run_pipeline(_PIPELINE, **modes)
     good = ask("SELECT * FROM {s}.first WHERE id % 1000 <> 7 ORDER BY id")
     assert ask("SELECT * FROM {d}.first ORDER BY id") == good
@@ -102,3 +98,9 @@ def test_next_run_leaves_out_the_same_rows_and_keeps_each_once(
         letters = [stored.letter for stored in state.dead_letters.list()]
     assert sorted(int(letter.row["id"]) for letter in letters) == bad
     assert {letter.uncommitted for letter in letters} == {None}
+
+
+def test_point_that_is_not_reached_fails_the_test(seeded: Seed, kill_run: KillRun) -> None:
+    seeded("fixtures/sql/two_tables.sql")
+    with pytest.raises(AssertionError, match="nowhere was not reached: the run ended with 0"):
+        kill_run(_PIPELINE, "nowhere")
