@@ -1,0 +1,1 @@
+"""Tests of the backend that writes a page of tests."""
