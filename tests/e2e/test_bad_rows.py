@@ -206,7 +206,7 @@ def test_unreadable_rows_of_a_killed_run_are_kept_once(
 ) -> None:
     ask("CREATE TABLE {s}.t (id int PRIMARY KEY, note text, at timestamp)")
     ask("INSERT INTO {s}.t SELECT i, repeat('x', 99), '2024-01-01' FROM generate_series(1, 5000) AS i")
-    ask("UPDATE {s}.t SET at = '294276-12-31 23:59:59' WHERE id % 700 = 1")
+    ask("UPDATE {s}.t SET at = '294247-01-10 04:00:54.775807' WHERE id % 700 = 1")
     chosen = {"STREAM": "t", "SYNC_MODE": "incremental", "CURSOR": "id", "ON_DATA_ERROR": "dlq"}
     chosen |= {"STATE_PATH": str(state_path), "BATCH_BYTES": "64kb", "CHECKPOINT_ROWS": "500"}
     killed = cli.run("run", _MODES, **chosen, **{VARIABLE: point})

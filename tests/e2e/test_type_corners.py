@@ -3,6 +3,8 @@ whatever is set for the user."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
 from psycopg import sql
@@ -16,7 +18,14 @@ from harness.oracle import TableName, assert_same_table
 from rapidbyte.errors import DataError
 
 _PIPELINE = "fixtures/pipelines/types.yaml"
-_TABLES = ("every_type", "corner_values", "arrays", "own_types", "odd_keys")
+_SEEDS = (
+    "fixtures/sql/every_type.sql",
+    "fixtures/sql/corner_values.sql",
+    "fixtures/sql/arrays.sql",
+    "fixtures/sql/own_types.sql",
+    "fixtures/sql/odd_keys.sql",
+)
+_TABLES = tuple(Path(seed).stem for seed in _SEEDS)
 
 # Settings of a user that would change what a value looks like, or how it is read.
 _HOSTILE = {
@@ -38,7 +47,7 @@ _HOSTILE = {
 
 @pytest.fixture
 def tables(seeded: Seed) -> None:
-    seeded(*(f"fixtures/sql/{table}.sql" for table in _TABLES))
+    seeded(*_SEEDS)
 
 
 @pytest.fixture

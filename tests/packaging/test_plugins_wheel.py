@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import pytest
 
 WHEEL = Path("rapidbyte_pants-0.1.0-py3-none-any.whl")
-BACKENDS = ("affected", "hygiene", "outside_services", "pipelines", "ruff", "rust", "snapshots")
+BACKENDS = ("affected", "hygiene", "outside_services", "pipelines", "ruff", "rust", "snapshots", "test_page")
 
 
 @pytest.fixture
