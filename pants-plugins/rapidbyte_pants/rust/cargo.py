@@ -1,9 +1,9 @@
 """Runs Cargo in a sandbox: the crates it downloads, what it keeps between builds, and the flags of every compilation.
 
-Cargo rebuilds whatever lies at a path it has not seen, and writes paths into what it compiles; rustc compiles only what
-an edit changed where its flags are those of before. Sandboxes have a new path each time. So what is kept goes to folders
-outside the sandbox, the inputs are copied to one that is always the same, and the flags that name it reach rustc through
-a wrapper that Cargo only knows by its unchanging name.
+Cargo rebuilds whatever lies at a path it has not seen, and writes paths into what it compiles; rustc compiles only
+what an edit changed where its flags are those of before. Sandboxes have a new path each time. So what is kept goes to
+folders outside the sandbox, the inputs are copied to one that is always the same, and the flags that name it reach
+rustc through a wrapper that Cargo only knows by its unchanging name.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ cargo fetch --quiet --locked --offline "$@" 2>/dev/null || cargo fetch --quiet -
 """
 )
 
-# The folder of the inputs is made anew for each build, so that it holds what this one declares and nothing else. Sources
-# from the store may be older than what Cargo made of their last version, so they are touched. The lock is held until the
-# caller has copied its result: another checkout may build the same crate in the same folder.
+# The folder of the inputs is made anew for each build, so that it holds what this one declares and nothing else.
+# Sources from the store may be older than what Cargo made of their last version, so they are touched. The lock is held
+# until the caller has copied its result: another checkout may build the same crate in the same folder.
 _RUN = (
     SETUP
     + r"""
