@@ -181,6 +181,14 @@ class StateBackend(Enum):
     POSTGRES = "postgres"
 
 
+class StateScope(Enum):
+    """Whose a value is that a connector keeps from one run to the next."""
+
+    PIPELINE = "pipeline"
+    STREAM = "stream"
+    CONNECTOR = "connector"
+
+
 @dataclass(frozen=True, slots=True)
 class StateSpec:
     """Where the state is: the path of a file or a connection string; None is the user's own file.

@@ -101,6 +101,7 @@ def source_guest(
     prepared: Mapping[str, object] | None = None,
     before_answer: str = "",
     open_body: str = "(call $ok)",
+    fields: str = "",
 ) -> bytes:
     """Return a source that emits `frames` as those of the stream it is asked for, does `before_answer` and answers."""
     script = _Script()
@@ -113,7 +114,7 @@ def source_guest(
         "rb_check": script.answer({"ok": {"checks": [{"name": "taste", "status": "warn", "message": "Bitter."}]}}),
         "rb_run": f"{script.rename_stream()} {sends} {before_answer} {answers}",
     }
-    return build(bodies, fields="\n".join(script.fields))
+    return build(bodies, fields="\n".join([*script.fields, fields]))
 
 
 def endless_source_guest() -> bytes:

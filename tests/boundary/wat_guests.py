@@ -13,7 +13,7 @@ from wasmtime import wat2wasm
 from rapidbyte.frames import BufferPool, FrameLimits
 from rapidbyte.model import KIB, MIB
 from rapidbyte.net import HostRules
-from rapidbyte.wasm import ArtifactCache, Call, Instance, InstanceSetup, Level, Watchdog
+from rapidbyte.wasm import NO_STATE, ArtifactCache, Call, Instance, InstanceSetup, Level, StatePort, Watchdog
 
 COMMON = Path("fixtures/wat/guest.wat")
 _CALLS = tuple(call.value for call in Call)
@@ -86,6 +86,7 @@ class Host:
         rules: HostRules | None = None,
         name: str = "source test",
         limits: FrameLimits = _LIMITS,
+        state: StatePort = NO_STATE,
     ) -> Instance:
         """Make an instance, which the caller closes."""
         setup = InstanceSetup(
@@ -97,6 +98,7 @@ class Host:
             on_log=self.on_log,
             frame_limits=limits,
             max_memory_bytes=max_memory_bytes,
+            state=state,
         )
         return Instance(self.artifacts.get(wasm), setup)
 

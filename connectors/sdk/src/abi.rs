@@ -45,6 +45,9 @@ imports! {
     fn sock_start_tls(socket: i64, pointer: *const u8, length: usize, timeout_ms: i32) -> i32;
     fn sock_tls_end_point(socket: i64, pointer: *mut u8, capacity: usize) -> i32;
     fn sock_close(socket: i64) -> i32;
+    fn state_get(key: *const u8, key_length: usize, pointer: *mut u8, capacity: usize) -> i32;
+    fn state_put(key: *const u8, key_length: usize, pointer: *const u8, length: usize) -> i32;
+    fn state_compare_and_swap(key: *const u8, key_length: usize, old: *const u8, old_length: i64, pointer: *const u8, length: i64) -> i32;
 }
 
 /// A value, or the status that stands in its place.
@@ -138,6 +141,23 @@ pub(crate) fn sock_tls_end_point(socket: i64, into: &mut [u8]) -> Answer {
 
 pub(crate) fn sock_close(socket: i64) {
     unsafe { raw::sock_close(socket) };
+}
+
+pub(crate) fn state_get(key: &[u8], into: &mut [u8]) -> Answer {
+    answer(i64::from(unsafe { raw::state_get(key.as_ptr(), key.len(), into.as_mut_ptr(), into.len()) }))
+}
+
+pub(crate) fn state_put(key: &[u8], value: &[u8]) -> Answer {
+    answer(i64::from(unsafe { raw::state_put(key.as_ptr(), key.len(), value.as_ptr(), value.len()) }))
+}
+
+pub(crate) fn state_compare_and_swap(key: &[u8], old: Option<&[u8]>, new: Option<&[u8]>) -> Answer {
+    let place = |value: Option<&[u8]>| match value {
+        Some(bytes) => (bytes.as_ptr(), bytes.len() as i64),
+        None => (std::ptr::null(), -1),
+    };
+    let ((old, old_length), (new, length)) = (place(old), place(new));
+    answer(i64::from(unsafe { raw::state_compare_and_swap(key.as_ptr(), key.len(), old, old_length, new, length) }))
 }
 
 /// Lend the host `length` bytes; [`take_request`] takes them back.

@@ -2,7 +2,8 @@
 //!
 //! A connector implements [`Connector`], with [`Source`], [`Transform`] or [`Destination`], and names its type once with
 //! [`export_source!`], [`export_transform!`] or [`export_destination!`]. Everything the host lends it is a type here: [`Frame`], [`Inbox`] and [`emit`] for
-//! batches, [`Socket`] for the network, [`log`](mod@log) for people.
+//! batches, [`Socket`] for the network, [`log`](mod@log) for people, [`state`] for what must be known in the
+//! next run.
 
 mod abi;
 mod abi_numbers;
@@ -16,6 +17,7 @@ pub mod log;
 mod reject;
 mod request;
 mod socket;
+pub mod state;
 mod transform;
 
 pub use abi_numbers::Status;

@@ -22,7 +22,7 @@ from rapidbyte.engine.stage import Stage, Surroundings
 from rapidbyte.errors import CancelledRunError, ErrorInfo, InternalError, RapidbyteError
 from rapidbyte.frames import BufferPool, QueueAbortedError
 from rapidbyte.model import MIB
-from rapidbyte.wasm import Level, Watchdog
+from rapidbyte.wasm import NO_STATE, Level, StatePort, Watchdog
 
 _TICK_S = 0.1
 _MAX_WAITING_LINES = 1000  # of log, from one tick to the next; a connector may say no more
@@ -34,7 +34,13 @@ _Result = TypeVar("_Result")
 class Crew:
     """Use it through `with`: leaving by an exception stops all stages, and every way closes them."""
 
-    def __init__(self, cancellation: Cancellation, on_log: Callable[[LogLine], None]) -> None:
+    def __init__(
+        self,
+        cancellation: Cancellation,
+        on_log: Callable[[LogLine], None],
+        state_of: Callable[[str], StatePort] = lambda _: NO_STATE,
+    ) -> None:
+        """`state_of` gives what a connector of this name may keep; without it, nothing is kept."""
         self.pool = BufferPool(_KEPT_BYTES)
         self._cancellation = cancellation
         self._on_log = on_log
@@ -42,7 +48,7 @@ class Crew:
         self._failures: list[BaseException] = []
         self._watchdog = Watchdog()
         self._stages: list[Stage] = []
-        self._surroundings = Surroundings(self.pool, self._watchdog, self._note_line, self._failures.append)
+        self._surroundings = Surroundings(self.pool, self._watchdog, self._note_line, self._failures.append, state_of)
 
     def hire(self, plan: GuestPlan, failures: list[BaseException] | None = None) -> Stage:
         """Make a stage that this crew will end. It notes its failures in `failures`, or else they are the crew's."""

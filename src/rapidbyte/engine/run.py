@@ -13,6 +13,7 @@ from rapidbyte.config import load
 from rapidbyte.engine.cancellation import Cancellation
 from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.events import ConnectorCompiling, Event, RunFinished, RunStarted
+from rapidbyte.engine.keeping import Keeping
 from rapidbyte.engine.plan import make_plan
 from rapidbyte.engine.points import reach
 from rapidbyte.engine.rejects import Rejects
@@ -48,7 +49,8 @@ def run_pipeline(
     ):
         plan = make_plan(loaded, ArtifactCache.of_user(lambda manifest: tell(_compiling(manifest))))
         tell(RunStarted(run_id, loaded.name, tuple(stream.name for stream in loaded.streams)))
-        with Crew(cancel if cancel is not None else Cancellation(), tell) as crew:
+        keeping = Keeping(loaded.name, loaded.streams, state.connectors)
+        with Crew(cancel if cancel is not None else Cancellation(), tell, keeping.port_of) as crew:
             reach("engine.started")
             rejects = Rejects(loaded.name, run_id, loaded.streams, state.dead_letters)
             streams = Transfer(plan, run_id, crew, rejects, tell).execute()

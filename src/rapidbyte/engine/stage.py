@@ -16,19 +16,20 @@ from rapidbyte.engine.plan import GuestPlan
 from rapidbyte.engine.points import reach
 from rapidbyte.errors import CancelledRunError
 from rapidbyte.frames import BufferPool, FrameLimits
-from rapidbyte.wasm import Call, Instance, InstanceSetup, Level, Port, Watchdog
+from rapidbyte.wasm import Call, Instance, InstanceSetup, Level, Port, StatePort, Watchdog
 
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the stages of one run share: memory, the watchdog, and whom to tell of log lines and failures."""
+    """What the stages of one run share: memory, the watchdog, whom to tell of lines and failures, what each keeps."""
 
     pool: BufferPool
     watchdog: Watchdog
     on_log: Callable[[str, Level, str], None]
     on_failure: Callable[[BaseException], None]
+    state_of: Callable[[str], StatePort]
 
 
 class Stage:
@@ -103,6 +104,7 @@ class Stage:
             on_log=self._hear,
             frame_limits=FrameLimits(frame_bytes=plan.max_frame_bytes, total_bytes=4 * plan.max_frame_bytes),
             max_memory_bytes=plan.max_memory_bytes,
+            state=around.state_of(plan.name),
         )
         instance = Instance(plan.artifact, setup)
         with self._lock:

@@ -1,6 +1,7 @@
 """The state of pipelines: the history of runs, rejected rows, and what connectors keep, in SQLite or Postgres."""
 
-from rapidbyte.state.connector_state import ConnectorState, KeptValue, StateKey, StateScope
+from rapidbyte.model import StateScope
+from rapidbyte.state.connector_state import ConnectorState, KeptValue, StateKey
 from rapidbyte.state.dead_letter import DeadLetter, LastCommit, RejectedAt, Selection, StoredLetter, Uncommitted
 from rapidbyte.state.dead_letters import DlqStore
 from rapidbyte.state.location import default_path

@@ -8,21 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 from rapidbyte.errors import ErrorInfo, StateError
+from rapidbyte.model import StateScope
 from rapidbyte.state.database import Database, Row, Statements, moment, stamp
 
 MAX_VALUE_BYTES = 1024 * 1024
 _KEY = "pipeline = ? AND scope = ? AND owner = ? AND name = ?"
-
-
-class StateScope(Enum):
-    """Whose a value is."""
-
-    PIPELINE = "pipeline"
-    STREAM = "stream"
-    CONNECTOR = "connector"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from rapidbyte.wasm.artifact import Artifact, ArtifactCache
 from rapidbyte.wasm.config_schema import find_config_problems
 from rapidbyte.wasm.instance import Instance, InstanceSetup
 from rapidbyte.wasm.manifest import Manifest, read_manifest
-from rapidbyte.wasm.ports import Inlet, Outlet, Port, Relay
+from rapidbyte.wasm.ports import NO_STATE, Inlet, Outlet, Port, Relay, StatePort
+from rapidbyte.wasm.state_names import StateName
 from rapidbyte.wasm.watchdog import Watchdog
 
 __all__ = [
+    "NO_STATE",
     "Artifact",
     "ArtifactCache",
     "Call",
@@ -20,6 +22,8 @@ __all__ = [
     "Outlet",
     "Port",
     "Relay",
+    "StateName",
+    "StatePort",
     "Watchdog",
     "find_config_problems",
     "read_manifest",

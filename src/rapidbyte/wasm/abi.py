@@ -14,6 +14,8 @@ MAX_RESULT_BYTES = 16 * 1024 * 1024
 MAX_LOG_BYTES = 8 * 1024
 MAX_METADATA_BYTES = 512 * 1024
 WAIT_RECORD_BYTES = 16
+MAX_STATE_NAME_BYTES = 255
+MAX_STATE_VALUE_BYTES = 1024 * 1024
 
 STOP_GRACE_S = 1.0  # from the order to stop until guest code is interrupted
 CLOSE_GRACE_S = 2.0  # the whole time of `rb_close`

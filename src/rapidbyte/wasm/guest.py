@@ -14,6 +14,7 @@ from rapidbyte.wasm.memory import GuestMemory
 from rapidbyte.wasm.report_imports import ReportImports
 from rapidbyte.wasm.runtime import RUNTIME_LOCK, new_engine
 from rapidbyte.wasm.socket_imports import SocketImports
+from rapidbyte.wasm.state_imports import StateImports
 
 
 class Guest:
@@ -24,7 +25,7 @@ class Guest:
         name: str,
         artifact: Artifact,
         max_memory_bytes: int | None,
-        imports: tuple[ChannelImports, SocketImports, ReportImports],
+        imports: tuple[ChannelImports, SocketImports, ReportImports, StateImports],
     ) -> None:
         """Instantiate the module, which runs none of its code. Raises ConnectorInvalidError."""
         self._name = name
@@ -79,7 +80,7 @@ class Guest:
         self,
         artifact: Artifact,
         max_memory_bytes: int | None,
-        imports: tuple[ChannelImports, SocketImports, ReportImports],
+        imports: tuple[ChannelImports, SocketImports, ReportImports, StateImports],
     ) -> dict[str, object]:
         self._engine = new_engine()
         self._owned.append(self._engine)

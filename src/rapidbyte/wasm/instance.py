@@ -33,10 +33,11 @@ from rapidbyte.wasm.channel_imports import ChannelImports
 from rapidbyte.wasm.crash import crash_of
 from rapidbyte.wasm.guarding import Refusals
 from rapidbyte.wasm.guest import Guest
-from rapidbyte.wasm.ports import Port
+from rapidbyte.wasm.ports import NO_STATE, Port, StatePort
 from rapidbyte.wasm.report_imports import ReportImports
 from rapidbyte.wasm.results import bad_result, unpack_result
 from rapidbyte.wasm.socket_imports import SocketImports
+from rapidbyte.wasm.state_imports import StateImports
 from rapidbyte.wasm.watchdog import Watchdog
 
 
@@ -52,6 +53,7 @@ class InstanceSetup:
     on_log: Callable[[Level, str], None]
     frame_limits: FrameLimits
     max_memory_bytes: int | None
+    state: StatePort = NO_STATE
 
 
 class Instance:
@@ -73,9 +75,8 @@ class Instance:
         self._is_open = False
         self._has_ended = False
         try:
-            self._guest = Guest(
-                setup.name, artifact, setup.max_memory_bytes, (self._channel, self._sockets, self._report)
-            )
+            imports = (self._channel, self._sockets, self._report, StateImports(self._refusals, setup.state))
+            self._guest = Guest(setup.name, artifact, setup.max_memory_bytes, imports)
         except BaseException:
             self._interrupt.close()
             raise

@@ -11,6 +11,7 @@ from rapidbyte.wasm.abi import ABI_MAJOR, IMPORT_MODULE, OPTIONAL_CALLS, WASI_MO
 from rapidbyte.wasm.channel_imports import ChannelImports
 from rapidbyte.wasm.report_imports import ReportImports
 from rapidbyte.wasm.socket_imports import SocketImports
+from rapidbyte.wasm.state_imports import StateImports
 
 _PAGE_BYTES = 65536
 _I32 = ValType.i32()
@@ -38,6 +39,9 @@ _SIGNATURES: Mapping[str, str] = {  # parameters, then the result; i is i32, I i
     "sock_close": "Ii",
     "sock_start_tls": "Iiiii",
     "sock_tls_end_point": "Iiii",
+    "state_get": "iiiii",
+    "state_put": "iiiii",
+    "state_compare_and_swap": "iiiIiIi",
 }
 _WASI_SIGNATURES: Mapping[str, str] = {"poll_oneoff": "iiiii", "fd_write": "iiiii"}
 
@@ -85,7 +89,12 @@ def require_memory(module: Module, max_memory_bytes: int) -> None:
 
 
 def link(
-    engine: Engine, store: Store, channel: ChannelImports, sockets: SocketImports, report: ReportImports
+    engine: Engine,
+    store: Store,
+    channel: ChannelImports,
+    sockets: SocketImports,
+    report: ReportImports,
+    state: StateImports,
 ) -> Linker:
     """Make a linker with all imports of one instance; the caller holds RUNTIME_LOCK and closes it."""
     linker = Linker(engine)
@@ -93,16 +102,13 @@ def link(
     linker.define_wasi()
     for owner, signatures in ((IMPORT_MODULE, _SIGNATURES), (WASI_MODULE, _WASI_SIGNATURES)):
         for name, signature in signatures.items():
-            linker.define(
-                store, owner, name, Func(store, _type_of(signature), _implementation(name, channel, sockets, report))
-            )
+            implementation = _implementation(name, (channel, sockets, report, state))
+            linker.define(store, owner, name, Func(store, _type_of(signature), implementation))
     return linker
 
 
-def _implementation(
-    name: str, channel: ChannelImports, sockets: SocketImports, report: ReportImports
-) -> Callable[..., int]:
-    owner = next(owner for owner in (channel, sockets, report) if hasattr(owner, name))
+def _implementation(name: str, owners: tuple[object, ...]) -> Callable[..., int]:
+    owner = next(owner for owner in owners if hasattr(owner, name))
     function: Callable[..., int] = getattr(owner, name)
     return function
 

@@ -1,17 +1,35 @@
-"""What a running instance is connected to: the channel it feeds, the one that feeds it, or one of each."""
+"""What an instance is connected to: the channels that it feeds and that feed it, and where it keeps values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
-from rapidbyte.errors import ErrorInfo, FrameError
+from rapidbyte.errors import ErrorInfo, FrameError, InternalError
 from rapidbyte.frames import Durable, FrameMetadata, FrameQueue, Rejection
+from rapidbyte.wasm.state_names import StateName
 
 
 def refuse_rejection(rejection: Rejection) -> None:
     """Take no rejected rows."""
     raise FrameError(f"No row of stream {rejection.stream} can be rejected now.", ErrorInfo("bad_state"))
+
+
+@dataclass(frozen=True, slots=True)
+class StatePort:
+    """Where a connector keeps values from one run to the next. Each of these is durable when it returns, or raises."""
+
+    get: Callable[[StateName], bytes | None]
+    put: Callable[[StateName, bytes], None]
+    compare_and_swap: Callable[[StateName, bytes | None, bytes | None], bool]
+
+
+def _refuse(name: StateName, *_: bytes | None) -> NoReturn:
+    raise InternalError(f"Only a run keeps values, such as {name.name}.", ErrorInfo("bad_state"))
+
+
+NO_STATE = StatePort(get=lambda _: None, put=_refuse, compare_and_swap=_refuse)
 
 
 @dataclass(frozen=True, slots=True)
