@@ -32,6 +32,10 @@ _READER = "GRANT USAGE ON SCHEMA {src} TO {role}; GRANT SELECT ON ALL TABLES IN 
 _TARGET = "CREATE SCHEMA {dst}; GRANT USAGE ON SCHEMA {dst} TO {role}; "
 _MAY_CREATE = "GRANT CREATE ON DATABASE {database} TO {role}; "
 _MAY_LOOK = "GRANT USAGE ON SCHEMA {src} TO {role}; "
+_POLICY = (
+    "ALTER TABLE {dst}.users ENABLE ROW LEVEL SECURITY; "
+    "CREATE POLICY few ON {dst}.users USING (true) WITH CHECK (id < 2); GRANT SELECT, INSERT ON {dst}.users TO {role}"
+)
 _USERS = "CREATE TABLE {dst}.users (id integer, name text, email text, created_at timestamptz); "
 
 UNREACHABLE = (
@@ -139,6 +143,17 @@ MISSING = (
         stream="broken",
     ),
     BadDatabase(
+        "sequence in the place of a table", SchemaError, "table_not_found", ("users_id_seq",), stream="users_id_seq"
+    ),
+    BadDatabase(
+        "data of a materialized view",
+        SchemaError,
+        "55000",
+        ("has not been populated", "hint: make ready"),
+        sql="CREATE MATERIALIZED VIEW {src}.later AS SELECT * FROM {src}.users WITH NO DATA",
+        stream="later",
+    ),
+    BadDatabase(
         "time to read a slow view",
         TransientDatabaseError,
         "57014",
@@ -209,6 +224,47 @@ TARGETS = (
         _TARGET + _USERS + "CREATE FUNCTION {dst}.refuse() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE 'closed for today'; END $$; "
         "CREATE TRIGGER t BEFORE INSERT ON {dst}.users FOR EACH ROW EXECUTE FUNCTION {dst}.refuse()",
+    ),
+    BadDatabase(
+        "partition for a row",
+        DataError,
+        "23514",
+        ("no partition", "hint: change the row"),
+        _TARGET + "CREATE TABLE {dst}.users (id integer, name text, email text, created_at timestamptz) "
+        "PARTITION BY RANGE (id); CREATE TABLE {dst}.users_1 PARTITION OF {dst}.users FOR VALUES FROM (1) TO (3)",
+    ),
+    BadDatabase(
+        "trigger that drops rows",
+        DataError,
+        "rows_dropped",
+        ("stored 0 rows of 3", "trigger"),
+        _TARGET + _USERS + "CREATE FUNCTION {dst}.drop() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RETURN NULL; END $$; "
+        "CREATE TRIGGER t BEFORE INSERT ON {dst}.users FOR EACH ROW EXECUTE FUNCTION {dst}.drop()",
+    ),
+    BadDatabase(
+        "schema of the system as the target",
+        PermissionDeniedError,
+        "42501",
+        ("pg_catalog", "hint: ask the owner"),
+        destination={"schema": "pg_catalog"},
+    ),
+    BadDatabase(
+        "COPY into a table with row policies",
+        SchemaError,
+        "0A000",
+        ("row-level security", "hint: where row-level security forbids COPY, set `load_method`"),
+        _MAY_CREATE + _TARGET + _USERS + _POLICY,
+        as_role=("destination",),
+    ),
+    BadDatabase(
+        "row policy of the target",
+        PermissionDeniedError,
+        "42501",
+        ("violates row-level security policy", "hint: ask the owner"),
+        _MAY_CREATE + _TARGET + _USERS + _POLICY,
+        destination={"load_method": "insert"},
+        as_role=("destination",),
     ),
     BadDatabase(
         "destination that is read only",

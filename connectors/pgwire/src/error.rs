@@ -79,7 +79,8 @@ fn category_of(sqlstate: &str) -> Category {
             Some("08" | "40" | "53" | "58") => Category::TransientDb,
             // 54: a row that is too large, and the like. P0: a function or trigger of the server raised it.
             Some("22" | "23" | "54" | "P0") => Category::Data,
-            Some("42" | "3F" | "2B" | "44" | "0A") => Category::Schema,
+            // 55: a materialized view without data, and the like.
+            Some("42" | "3F" | "2B" | "44" | "0A" | "55") => Category::Schema,
             _ => Category::Internal,
         },
     }
@@ -98,6 +99,8 @@ mod tests {
             ("42501", Category::Permission),
             ("3D000", Category::Config),
             ("42P01", Category::Schema),
+            ("55000", Category::Schema),
+            ("55P03", Category::TransientDb),
             ("22003", Category::Data),
             ("23505", Category::Data),
             ("54000", Category::Data),

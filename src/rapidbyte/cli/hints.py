@@ -17,6 +17,7 @@ _HINTS: Mapping[str, str] = {
     "memory_limit": "raise limits.max_memory of the connector, or lower resources.max_batch_bytes.",
     "table_not_found": "`rapidbyte discover` with the same pipeline file lists the tables there are.",
     "column_not_found": "`rapidbyte discover` with the same pipeline file lists the columns there are.",
+    "not_utf8": "mend the text at the source, or leave such rows out with `on_data_error` of the destination.",
     "tls_not_offered": "set `sslmode` to prefer or disable, or switch ssl on in the server's postgresql.conf.",
     "timed_out": "check that no firewall is in between; limits.timeout_seconds of the connector says how long to wait.",
     # SQLSTATEs of Postgres.
@@ -31,6 +32,9 @@ _HINTS: Mapping[str, str] = {
     "53300": "wait for other sessions to end, or raise max_connections on the server.",
     "57P01": "the server was shut down or the session ended by its administrator; run again when it is back.",
     "57P03": "the server is starting up or shutting down; run again in a moment.",
+    "0A000": "where row-level security forbids COPY, set `load_method` to insert in the destination's config.",
+    "55000": "make ready what the message names, such as by REFRESH MATERIALIZED VIEW, then run again.",
+    "22P05": "give the destination's database the encoding UTF8, or leave such rows out with `on_data_error`.",
     "22P02": "a value does not fit the type of its column in the destination.",
     "22003": "a value does not fit the type of its column in the destination.",
     "22012": "a view of the source divides by zero; mend it, or leave the column out with `columns`.",

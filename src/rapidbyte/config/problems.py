@@ -9,10 +9,14 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from rapidbyte.config.document import OWN_ERROR, Document
+from rapidbyte.config.document import OWN_ERROR, Connector, Document
 from rapidbyte.config.tree import Path, Place, Tree
 
 _SHOWN_CHARS = 40
+_FIRST_KEYS: dict[int | str, str] = {
+    "streams": "name",
+    "transforms": "use",
+}  # of a list of sections: what each begins with
 _KINDS = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -48,7 +52,7 @@ def quoted(value: object, place: Place) -> str:
         return "the text of " + ", ".join(f"${{{name}}}" for name in place.variables)
     if not isinstance(value, (str, int, float)):
         return _kind_of(value)
-    text = str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     return f"'{text}'" if len(text) <= _SHOWN_CHARS else f"'{text[:_SHOWN_CHARS]}…'"
 
 
@@ -68,7 +72,7 @@ def _message(details: ErrorDetails, path: Path, tree: Tree) -> str:
     if kind in ("enum", "literal_error"):
         return _not_among(value, str(context["expected"]), place)
     if kind in _KINDS:
-        return f"must be {_KINDS[kind]}, not {_kind_of(value)}{_quotes_hint(kind, value)}"
+        return f"must be {_wanted(kind, path)}, not {_kind_of(value)}{_remedy(kind, value, path, place)}"
     if kind == OWN_ERROR:
         return details["msg"]
     if kind == "too_short":
@@ -93,6 +97,8 @@ def _kind_of(value: object) -> str:
         return "nothing"
     if isinstance(value, bool):
         return "true or false"
+    if isinstance(value, float) and not value.is_integer():
+        return "a fraction"
     if isinstance(value, (int, float)):
         return "a number"
     if isinstance(value, str):
@@ -100,8 +106,21 @@ def _kind_of(value: object) -> str:
     return "a list" if isinstance(value, list) else "a mapping"
 
 
-def _quotes_hint(kind: str, value: object) -> str:
-    return "; put it in quotes" if kind == "string_type" and isinstance(value, (bool, int, float)) else ""
+def _wanted(kind: str, path: Path) -> str:
+    return "true, false or a mapping" if path == ("resources", "autotune") else _KINDS[kind]
+
+
+def _remedy(kind: str, value: object, path: Path, place: Place) -> str:
+    """Return how the value would be written, where it is clear what was meant."""
+    if kind == "string_type" and isinstance(value, (bool, int, float)):
+        return "; put it in quotes"
+    if kind == "list_type" and path[-1] in _FIRST_KEYS:
+        return f"; begin each with a dash: `- {_FIRST_KEYS[path[-1]]}: ...`"
+    if kind == "list_type" and isinstance(value, str) and not place.variables and len(value) <= _SHOWN_CHARS:
+        return f"; write [{value}]"
+    if isinstance(value, str) and len(path) > 1 and path[-2] in _FIRST_KEYS:
+        return f"; write `- {_FIRST_KEYS[path[-2]]}: ...`"
+    return ""
 
 
 def _unknown_key(path: Path, tree: Tree) -> str:
@@ -113,6 +132,8 @@ def _unknown_key(path: Path, tree: Tree) -> str:
     if not hint:
         homes = [home for home, name in _all_keys(Document, "") if name == key]
         hint = f"; it belongs under {' or '.join(homes)}" if 0 < len(homes) <= 3 and all(homes) else ""
+    if not hint and model is not None and issubclass(model, Connector):
+        hint = f"; a setting of the connector belongs under {tree.show(path[:-1])}.config"
     return f"is not a known key{hint}"
 
 

@@ -106,6 +106,51 @@ BAD_DOCUMENTS: list[tuple[str, dict[str, Any], str, str]] = [
     ("state in a URI", {"state": {"connection": "postgres://h/d"}}, "state.connection", "set backend: postgres"),
     ("config in a word", {"destination__config": "db"}, "destination.config", "must be a mapping"),
     ("connector without a name", {"destination__use": " "}, "destination.use", "must not be blank"),
+    ("names of tables", {"source__streams": ["users"]}, "source.streams[0]", "not text; write `- name: ...`"),
+    (
+        "stream without a dash",
+        {"source__streams": {"name": "users", "sync_mode": "full_refresh"}},
+        "source.streams",
+        "not a mapping; begin each with a dash: `- name: ...`",
+    ),
+    ("transform without a dash", {"transforms": {"use": "sql"}}, "transforms", "begin each with a dash: `- use: ...`"),
+    ("key that is no list", _stream(primary_key="id"), "source.streams[0].primary_key", "not text; write [id]"),
+    (
+        "columns with commas",
+        _stream(columns="id, name"),
+        "source.streams[0].columns",
+        "not text; write [id, name]",
+    ),
+    ("setting outside config", {"source__host": "db"}, "source.host", "belongs under source.config"),
+    (
+        "policy of one stream",
+        _stream(on_data_error="skip"),
+        "source.streams[0].on_data_error",
+        "it belongs under destination",
+    ),
+    (
+        "table twice",
+        {"source__streams": [{"name": "users", "sync_mode": "full_refresh"}] * 2},
+        "source.streams[1].name",
+        "name each stream once",
+    ),
+    (
+        "half a second",
+        {"resources": {"checkpoint_interval_seconds": 0.5}},
+        "resources.checkpoint_interval_seconds",
+        "must be a whole number, not a fraction",
+    ),
+    ("size in megs", {"resources": {"max_memory": "64m"}}, "resources.max_memory", "such as 64mb"),
+    ("time with its unit", {"source__limits": {"timeout_seconds": "5m"}}, "source.limits.timeout_seconds", "a number"),
+    ("switch in words", {"resources": {"autotune": "yes"}}, "resources.autotune", "must be true, false or a mapping"),
+    ("packing on", {"resources": {"compression": True}}, "resources.compression", "'true' is not one of none, lz4"),
+    (
+        "name with a dash",
+        {"source__streams": [{"name": "a", "sync-mode": "full_refresh"}]},
+        "source.streams[0].sync-mode",
+        "did you mean 'sync_mode'?",
+    ),
+    ("state in a word", {"state": "sqlite"}, "state", "must be a mapping, not text"),
 ]
 
 

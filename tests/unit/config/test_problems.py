@@ -65,7 +65,10 @@ def test_every_problem_of_a_document_is_reported_at_once() -> None:
         ({"source__config": "secret"}, "source.config: must be a mapping, not text"),
         ({"source": []}, "source: must be a mapping, not a list"),
         ({"source__streams": []}, "source.streams: must not be an empty list"),
-        ({"source__streams": {"name": "users"}}, "source.streams: must be a list, not a mapping"),
+        (
+            {"source__streams": {"name": "users"}},
+            "source.streams: must be a list, not a mapping; begin each with a dash: `- name: ...`",
+        ),
         ({"source__use": True}, "source.use: must be text, not true or false; put it in quotes"),
         (
             {"destination__limits": {"timeout_seconds": "1"}},
@@ -75,7 +78,7 @@ def test_every_problem_of_a_document_is_reported_at_once() -> None:
         ({"resources": {"parallelism": "many"}}, "resources.parallelism: must be auto or a whole number of at least 1"),
         (
             {"resources": {"max_inflight_batches": 1.5}},
-            "resources.max_inflight_batches: must be a whole number, not a number",
+            "resources.max_inflight_batches: must be a whole number, not a fraction",
         ),
         (
             {"resources": {"compression": "LZ4"}},
