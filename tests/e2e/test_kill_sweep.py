@@ -88,7 +88,7 @@ def test_next_run_leaves_out_the_same_rows_and_keeps_each_once(
     seeded("fixtures/sql/two_tables.sql")
     ask("CREATE SCHEMA {d}")
     ask("CREATE TABLE {d}.first (LIKE {s}.first INCLUDING ALL, CHECK (id % 1000 <> 7))")
-    modes = {**WAYS[way], "ON_DATA_ERROR": "dlq", "STATE_PATH": str(state_path)}
+    modes = {**WAYS[way], "ON_DATA_ERROR": "dlq"}
     kill_run(_PIPELINE, point, **modes)
     run_pipeline(_PIPELINE, **modes)
     good = ask("SELECT * FROM {s}.first WHERE id % 1000 <> 7 ORDER BY id")

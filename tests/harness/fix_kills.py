@@ -9,6 +9,7 @@ from typing import Protocol
 
 import pytest
 
+from harness.evidence import Call, Evidence
 from harness.fork_server import ForkServer
 from rapidbyte.engine.points import VARIABLE
 
@@ -27,11 +28,14 @@ def fork_server() -> Iterator[ForkServer]:
 
 
 @pytest.fixture
-def kill_run(fork_server: ForkServer, variables: Mapping[str, str], state_path: Path) -> KillRun:
+def kill_run(fork_server: ForkServer, variables: Mapping[str, str], state_path: Path, evidence: Evidence) -> KillRun:
     """Run a template in a process of its own, with the test's own state, until it dies at a point as by `kill -9`."""
 
     def kill(template: str, point: str, /, **more: str) -> None:
-        code = fork_server.run(template, {**variables, **more, VARIABLE: point}, state_path)
-        assert code == -signal.SIGKILL, f"{point} was not reached: the run ended with {code}"
+        environment = {**variables, **more, VARIABLE: point}
+        ended = fork_server.run(template, environment, state_path)
+        document = evidence.document(template, environment)
+        evidence.calls.append(Call(f"a run to be killed at {point}", document, lambda: f"{ended.code}\n{ended.stderr}"))
+        assert ended.code == -signal.SIGKILL, f"{point} was not reached: the run ended with {ended.code}"
 
     return kill
