@@ -27,6 +27,7 @@ SETTINGS: Mapping[str, str] = {
     "max_connections": "200",
     "max_replication_slots": "50",
     "max_wal_senders": "50",
+    "scram_iterations": "1",  # of thousands, which every connection of every run would compute; the one under TLS does
     "synchronous_commit": "off",
     "wal_level": "logical",
 }

@@ -152,6 +152,8 @@ def _orders(
     ]
     if settings.get("fsync") == "off":
         initdb.append("--no-sync")
+    if "scram_iterations" in settings:  # the superuser's password is made before there is a server
+        initdb += ["-c", f"scram_iterations={settings['scram_iterations']}"]
     postgres = [str(installation.program("postgres")), "-D", data]
     own = {
         "listen_addresses": "127.0.0.1",
