@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 import psycopg
 import pytest
 from psycopg import sql
@@ -16,6 +19,7 @@ from rapidbyte.errors import DataError, SchemaError
 from rapidbyte.model import RunReport
 
 _MODES = "fixtures/pipelines/modes.yaml"
+_LISTED = "fixtures/pipelines/listed_streams.yaml"
 _WRITE_MODES = pytest.mark.parametrize("mode", ["append", "upsert"])
 
 
@@ -44,6 +48,7 @@ def _moved(report: RunReport) -> tuple[int, int]:
     return report.rows_read, report.rows_written
 
 
+_LOW, _MIDDLE, _HIGH, _LATE = range(1, 5)
 TYPES = [  # a type, three values of it in their order, and one between the last two
     ("smallint", "-32768", "0", "32767", "5"),
     ("integer", "-1", "0", "2147483647", "9"),
@@ -63,31 +68,37 @@ TYPES = [  # a type, three values of it in their order, and one between the last
 ]
 
 
-@pytest.mark.parametrize(("kind", "low", "middle", "high", "late"), TYPES, ids=[case[0] for case in TYPES])
 @_WRITE_MODES
 def test_every_ordered_type_is_a_cursor(
-    session: psycopg.Connection,
-    tables: tuple[TableName, TableName],
-    ask: Ask,
-    run: Incremental,
-    mode: str,
-    kind: str,
-    low: str,
-    middle: str,
-    high: str,
-    late: str,
+    session: psycopg.Connection, schemas: SchemaPair, ask: Ask, run_pipeline: RunPipeline, mode: str
 ) -> None:
-    ask("CREATE TABLE {s}.t (id serial PRIMARY KEY, c " + kind + ")")
-    for value in (middle, low, middle):
-        ask("INSERT INTO {s}.t (c) VALUES (%s)", value)
-    assert _moved(run(mode)) == (3, 3)
-    assert _moved(run(mode)) == (0, 0)
-    ask("INSERT INTO {s}.t (c) VALUES (%s), (%s)", middle, high)  # one at the boundary, one beyond
-    assert _moved(run(mode)) == (2, 2)
-    assert _moved(run(mode)) == (0, 0)
-    assert_same_table(session, *tables)
-    ask("INSERT INTO {s}.t (c) VALUES (%s)", late)  # too late: below what was read
-    assert _moved(run(mode)) == (0, 0)
+    kinds = {f"t{number}": case for number, case in enumerate(TYPES)}  # a stream for each
+    streams = [{"name": name, "sync_mode": "incremental", "cursor_field": "c"} for name in kinds]
+
+    def moved() -> Mapping[str, tuple[int, int]]:
+        report = run_pipeline(_LISTED, STREAMS=json.dumps(streams), WRITE_MODE=mode)
+        return {kinds[stream.name][0]: (stream.rows_read, stream.rows_written) for stream in report.streams}
+
+    def insert(*places: int) -> None:
+        for name, case in kinds.items():
+            for place in places:
+                ask("INSERT INTO {s}." + name + " (c) VALUES (%s)", case[place])
+
+    def each(count: int) -> Mapping[str, tuple[int, int]]:
+        return {case[0]: (count, count) for case in TYPES}
+
+    for name, case in kinds.items():
+        ask("CREATE TABLE {s}." + name + " (id serial PRIMARY KEY, c " + case[0] + ")")
+    insert(_MIDDLE, _LOW, _MIDDLE)
+    assert moved() == each(3)
+    assert moved() == each(0)
+    insert(_MIDDLE, _HIGH)  # one at the boundary, one beyond
+    assert moved() == each(2)
+    assert moved() == each(0)
+    for name in kinds:
+        assert_same_table(session, TableName(schemas.source, name), TableName(schemas.destination, name))
+    insert(_LATE)  # too late: below what was read
+    assert moved() == each(0)
 
 
 def test_numbers_that_travel_as_text_are_read_in_the_order_of_numbers(ask: Ask, run: Incremental) -> None:
