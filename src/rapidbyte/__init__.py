@@ -16,11 +16,14 @@ from rapidbyte.model import (
     CheckReport,
     CheckStatus,
     Column,
+    KeptLetter,
     Pipeline,
+    ReplayReport,
     RunReport,
     RunStatus,
     Stream,
     StreamPreview,
+    StreamReplay,
     StreamReport,
 )
 
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
         check_pipeline,
         discover,
         preview_pipeline,
+        replay_dead_letters,
         run_pipeline,
     )
 
@@ -52,9 +56,11 @@ __all__ = [
     "Column",
     "ConnectorCompiling",
     "Event",
+    "KeptLetter",
     "LogLine",
     "Pipeline",
     "RapidbyteError",
+    "ReplayReport",
     "RunFinished",
     "RunReport",
     "RunStarted",
@@ -63,11 +69,13 @@ __all__ = [
     "StreamFinished",
     "StreamPreview",
     "StreamProgress",
+    "StreamReplay",
     "StreamReport",
     "StreamStarted",
     "check_pipeline",
     "discover",
     "preview_pipeline",
+    "replay_dead_letters",
     "run_pipeline",
 ]
 

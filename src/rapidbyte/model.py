@@ -305,6 +305,46 @@ class RunReport:
         return sum(stream.bytes_read for stream in self.streams)
 
 
+# What the receipts of replays have behind the name of their pipeline, beside those of its runs.
+REPLAY_SUFFIX = " (dead letters)"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLetter:
+    """A rejected row that stays in the dead-letter queue, and why."""
+
+    letter_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReplay:
+    """What came of the dead letters of one stream: `rows_replayed` are durable at the destination."""
+
+    name: str
+    rows_replayed: int
+    kept: tuple[KeptLetter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayReport:
+    """What a replay did, or, where it is dry, would try."""
+
+    pipeline: str
+    is_dry: bool
+    streams: tuple[StreamReplay, ...]
+
+    @property
+    def rows_replayed(self) -> int:
+        """Rows that wait no longer."""
+        return sum(stream.rows_replayed for stream in self.streams)
+
+    @property
+    def rows_kept(self) -> int:
+        """Rows that still wait."""
+        return sum(len(stream.kept) for stream in self.streams)
+
+
 @dataclass(frozen=True, slots=True)
 class StreamPreview:
     """The first rows of a stream as text, None for NULL; nothing of it was written."""

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 import rapidbyte
 from harness.cli import Cli
 from harness.fix_pipelines import RunPipeline
 from harness.fix_tables import Ask
+from harness.names import SchemaPair, database_name
+from harness.schemas import drop_database
 from rapidbyte.engine.points import VARIABLE
 from rapidbyte.errors import Category, DataError, DeadLettersFullError, SchemaError
 from rapidbyte.model import RunReport, StateSpec
@@ -103,6 +107,27 @@ def test_letter_says_whose_row_it_is_and_why(ask: Ask, run_pipeline: RunPipeline
     assert letter.row == {"id": "11", "n": "1000", "label": "é", "span": "1 day", "j": '{"a": null}'}
     (reason,) = letter.reasons
     assert reason.startswith('new row for relation "t" violates check constraint "small"')
+
+
+@pytest.fixture
+def latin_database(owner_session: psycopg.Connection, schemas: SchemaPair) -> Iterator[str]:
+    """The name of a database that cannot hold most characters."""
+    name = database_name(schemas)
+    statement = sql.SQL("CREATE DATABASE {} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    owner_session.execute(statement.format(sql.Identifier(name)))
+    yield name
+    drop_database(owner_session, name)
+
+
+def test_value_that_the_destination_cannot_hold_is_named_in_the_letter(
+    ask: Ask, run_pipeline: RunPipeline, latin_database: str, letters: Letters
+) -> None:
+    ask("CREATE TABLE {s}.t (id int, label text, note text)")
+    ask("INSERT INTO {s}.t VALUES (1, 'é', 'a'), (2, '東京', 'b')")
+    report = run_pipeline(_MODES, STREAM="t", ON_DATA_ERROR="dlq", DESTINATION_DATABASE=latin_database)
+    assert _counts(report) == (2, 1, 1)
+    (letter,) = letters()
+    assert (letter.code, letter.row, letter.unreadable) == ("22P05", {"id": "2", "note": "b"}, ("label",))
 
 
 @pytest.mark.usefixtures("target")

@@ -37,6 +37,7 @@ def variables(server: ServerAddress, schemas: SchemaPair) -> Mapping[str, str]:
         "PGDATABASE": server.database,
         "DESTINATION_HOST": server.host,  # where a test may put something in between
         "DESTINATION_PORT": str(server.port),
+        "DESTINATION_DATABASE": server.database,
         "SOURCE_SCHEMA": schemas.source,
         "DESTINATION_SCHEMA": schemas.destination,
     }

@@ -32,6 +32,14 @@ WITH_BAD_ROWS = (
     "destination.committed:2",
     "engine.before_finish",
 )
+IN_A_REPLAY = (
+    "replay.claimed",
+    "destination.rejected",
+    "destination.before_commit",
+    "destination.committed",
+    "replay.committed",
+    "replay.settled",
+)
 
 # Where what is durable and what is known of it part ways: killed here in every way of moving, however short the time.
 AROUND_A_COMMIT = ("destination.before_commit", "destination.committed")

@@ -24,6 +24,7 @@ from rapidbyte.state import (
     RejectedAt,
     RunRecord,
     Selection,
+    State,
     StateKey,
     StateScope,
     StoredLetter,
@@ -86,6 +87,14 @@ def worker(spec: StateSpec, mode: str, name: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         env={"PYTHONPATH": PYTHON_PATH},
     )
+
+
+def replay(state: State, letter_id: int) -> None:
+    """Note that a letter was replayed."""
+    stored = state.dead_letters.get(letter_id)
+    assert stored is not None
+    state.replays.claim([letter_id], "a replay")
+    assert state.replays.settle(stored.letter.pipeline, stored.letter.stream, "a replay", END) == 1
 
 
 class StateContract:
@@ -257,7 +266,7 @@ class StateContract:
         with open_state(spec) as state:
             queue = state.dead_letters
             queue.put([*of_runs, replace(LETTER, run_id="r2"), replace(LETTER, run_id="r2", stream="orders")], START)
-            queue.mark_replayed([queue.list()[1].letter_id], END)
+            replay(state, queue.list()[1].letter_id)
             queue.confirm("nightly", "users", "r2", "r1")
             kept = [(stored.letter.run_id, stored.letter.uncommitted is None) for stored in queue.list()]
         assert kept == [("r0", True), ("r1", True), ("r2", True), ("r2", False)]
@@ -269,15 +278,55 @@ class StateContract:
             state.dead_letters.withdraw("nightly", "users", "r1")
             assert [stored.letter for stored in state.dead_letters.list()] == others
 
-    def test_replayed_letters_no_longer_wait(self, spec: StateSpec) -> None:
+    def test_letters_of_a_replay_wait_no_longer_once_it_is_committed(self, spec: StateSpec) -> None:
         with open_state(spec) as state:
-            queue = state.dead_letters
+            queue, replays = state.dead_letters, state.replays
             queue.put([replace(LETTER, code=str(n)) for n in range(3)], START)
-            first, second, third = (stored.letter_id for stored in queue.list())
-            assert queue.mark_replayed([first, third], END) == 2
-            assert queue.mark_replayed([first, third + 1], END) == 0
-            assert [stored.letter_id for stored in queue.list(Selection(is_waiting=True))] == [second]
-            assert [stored.replayed_at for stored in queue.list(Selection(is_waiting=False))] == [END, END]
+            queue.put([replace(LETTER, stream="orders"), replace(LETTER, pipeline="hourly", stream="more")], START)
+            first, second, third, other, _ = (stored.letter_id for stored in queue.list())
+            assert replays.streams("nightly") == ("orders", "users")
+            assert replays.claim([first, third, third + 99], "p1") == {first, third}
+            assert replays.claim([other], "p1") == {other}
+            claimed = [stored.replay_id for stored in queue.list(Selection("nightly", is_waiting=True))]
+            assert claimed == ["p1", None, "p1", "p1"]
+            assert replays.settle("nightly", "users", "p1", END) == 2
+            assert replays.settle("nightly", "users", "p1", END) == 0
+            assert replays.claim([first, second], "p2") == {second}
+            assert [stored.letter_id for stored in queue.list(Selection("nightly", "users", None, True))] == [second]
+            replayed = queue.list(Selection(is_waiting=False))
+            assert [(stored.replayed_at, stored.replay_id) for stored in replayed] == [(END, None)] * 2
+            assert replays.settle("nightly", "orders", "p1", END) == 1
+            assert replays.streams("nightly") == ("users",)
+
+    @pytest.mark.parametrize("committed", [None, "p0"])
+    def test_letters_of_a_replay_without_its_commit_wait_as_before(
+        self, spec: StateSpec, committed: str | None
+    ) -> None:
+        with open_state(spec) as state:
+            state.dead_letters.put([LETTER], START)
+            before = state.dead_letters.list()
+            state.replays.claim([before[0].letter_id], "p1")
+            assert state.replays.settle("nightly", "users", committed, END) == 0
+            assert state.dead_letters.list() == before
+
+    def test_row_that_is_refused_again_waits_with_its_new_reason(self, spec: StateSpec) -> None:
+        with open_state(spec) as state:
+            state.dead_letters.put([replace(LETTER, rejected_at=RejectedAt.SOURCE)], START)
+            (before,) = state.dead_letters.list()
+            state.replays.claim([before.letter_id], "p1")
+            state.replays.reject(before.letter_id, Category.SCHEMA, "42703", ("No such column.",))
+            assert state.replays.settle("nightly", "users", "p1", END) == 0
+            letter = replace(LETTER, category=Category.SCHEMA, code="42703", reasons=("No such column.",))
+            assert state.dead_letters.list() == (replace(before, letter=letter),)
+
+    def test_the_last_run_that_came_to_its_end_is_known(self, spec: StateSpec) -> None:
+        with open_state(spec) as state:
+            assert state.runs.last_completed("p") is None
+            for number, status in enumerate((RunStatus.COMPLETED, RunStatus.COMPLETED, RunStatus.FAILED)):
+                state.runs.start(f"r{number}", "p", START + timedelta(seconds=number))
+                if status is RunStatus.COMPLETED:
+                    state.runs.finish(RunReport(f"r{number}", "p", status, 1.0, ()), END)
+            assert state.runs.last_completed("p") == START + timedelta(seconds=1)
 
     def test_deleted_letters_are_gone(self, spec: StateSpec) -> None:
         with open_state(spec) as state:
@@ -310,7 +359,7 @@ class StateContract:
         with open_state(replace(spec, max_dead_letters=3)) as state:
             queue = state.dead_letters
             queue.put(letters[:3], START)
-            queue.mark_replayed([queue.list()[0].letter_id], END)
+            replay(state, queue.list()[0].letter_id)
             queue.put(letters[3:], END)
             assert [stored.letter.code for stored in queue.list()] == ["1", "2", "3"]
 

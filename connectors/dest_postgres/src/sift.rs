@@ -15,6 +15,9 @@ use crate::encode::{Encoding, Rows};
 use crate::load::{Load, LoadMethod};
 use crate::plan::{Cast, Plan, PlannedColumn};
 
+/// The columns of a row as text.
+type Values = BTreeMap<String, Option<String>>;
+
 /// Everything that stays the same while batches of a stream are sifted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sieve<'a> {
@@ -30,8 +33,9 @@ impl Sieve<'_> {
         Ok(())
     }
 
-    /// Load the rows that the table takes, and reject the others; how many these were.
-    pub(crate) fn load(&self, connection: &mut Connection<Socket>, batch: &RecordBatch) -> Result<u64> {
+    /// Load the rows that the table takes, and reject the others; how many these were. `first` is the place of the first
+    /// row among those that the run received.
+    pub(crate) fn load(&self, connection: &mut Connection<Socket>, batch: &RecordBatch, first: u64) -> Result<u64> {
         if batch.num_rows() == 0 {
             return Ok(0);
         }
@@ -45,11 +49,12 @@ impl Sieve<'_> {
         }
         connection.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")?;
         if batch.num_rows() == 1 {
-            return self.reject(connection, batch, &error).map(|()| 1);
+            return self.reject(connection, batch, first, &error).map(|()| 1);
         }
         let half = batch.num_rows() / 2;
-        let first = self.load(connection, &batch.slice(0, half))?;
-        Ok(first + self.load(connection, &batch.slice(half, batch.num_rows() - half))?)
+        let rejected = self.load(connection, &batch.slice(0, half), first)?;
+        let rest = batch.slice(half, batch.num_rows() - half);
+        Ok(rejected + self.load(connection, &rest, first + half as u64)?)
     }
 
     fn load_whole(&self, connection: &mut Connection<Socket>, batch: &RecordBatch) -> Result<()> {
@@ -64,44 +69,70 @@ impl Sieve<'_> {
         loaded
     }
 
-    fn reject(&self, connection: &mut Connection<Socket>, row: &RecordBatch, error: &Error) -> Result<()> {
-        let values = self.values(connection, row)?;
-        sdk::reject(&Rejection::new(self.stream, error, values))?;
+    fn reject(&self, connection: &mut Connection<Socket>, row: &RecordBatch, place: u64, error: &Error) -> Result<()> {
+        let (values, unreadable) = self.values(connection, row)?;
+        sdk::reject(&Rejection::new(self.stream, error, values).unreadable(unreadable).at(place))?;
         log::point("destination.rejected");
         Ok(())
     }
 
-    /// The values of a row: texts as they came, since the server may not even have their characters, and the others as
-    /// it prints them; none where they cannot be sent.
-    fn values(
-        &self,
-        connection: &mut Connection<Socket>,
-        row: &RecordBatch,
-    ) -> Result<BTreeMap<String, Option<String>>> {
-        let selected = self.plan.selected(row)?;
-        let mut values = BTreeMap::new();
-        let mut others = Vec::new();
-        for (place, column) in self.plan.columns.iter().enumerate() {
-            match selected.column(place).as_string_opt::<i32>() {
+    /// The values of a row, and the columns that have no text: texts as they came, since the server may not even have
+    /// their characters, and the others as it prints them.
+    fn values(&self, connection: &mut Connection<Socket>, row: &RecordBatch) -> Result<(Values, Vec<String>)> {
+        let (mut values, mut unreadable, mut others) = (BTreeMap::new(), Vec::new(), Vec::new());
+        for column in &self.plan.columns {
+            match row.column(column.place).as_string_opt::<i32>() {
                 Some(texts) if column.encoding != Encoding::Null => {
                     let text = texts.is_valid(0).then(|| texts.value(0).to_owned());
                     values.insert(column.target.name.clone(), text);
                 }
-                _ => others.push(place),
+                _ => others.push(column),
             }
         }
-        let columns: Vec<_> = others.iter().filter_map(|&place| self.plan.columns.get(place)).collect();
-        let selected = selected.project(&others).map_err(|error| arrow(&error))?;
+        if let Some(printed) = self.printed(connection, row, &others)? {
+            values.extend(printed);
+            return Ok((values, unreadable));
+        }
+        for column in others {
+            match self.printed(connection, row, &[column])? {
+                Some(value) => values.extend(value),
+                None => unreadable.push(column.target.name.clone()),
+            }
+        }
+        Ok((values, unreadable))
+    }
+
+    /// Some columns of a row as the server prints them; none where a value cannot be sent, or the server not read it.
+    fn printed(
+        &self,
+        connection: &mut Connection<Socket>,
+        row: &RecordBatch,
+        columns: &[&PlannedColumn],
+    ) -> Result<Option<Values>> {
+        if columns.is_empty() {
+            return Ok(Some(BTreeMap::new()));
+        }
+        let places: Vec<_> = columns.iter().map(|column| column.place).collect();
+        let selected = row.project(&places).map_err(|error| arrow(&error))?;
         let mut tuple = Vec::new();
-        let rows = Rows::new(&selected, columns.iter().map(|column| column.encoding))?;
-        if columns.is_empty() || rows.write(0, &mut tuple).is_err() {
-            return Ok(values);
+        if Rows::new(&selected, columns.iter().map(|column| column.encoding))?.write(0, &mut tuple).is_err() {
+            return Ok(None);
         }
         let oids: Vec<_> = columns.iter().map(|column| column.sent_oid()).collect();
-        let answer = connection.query_tuple(&printing_query(&columns), &oids, &tuple)?;
-        let printed = |place| answer.as_ref().and_then(|row| row.optional(place)).map(str::to_owned);
-        values.extend(columns.iter().enumerate().map(|(place, column)| (column.target.name.clone(), printed(place))));
-        Ok(values)
+        connection.execute("SAVEPOINT printed")?;
+        let answer = connection.query_tuple(&printing_query(columns), &oids, &tuple).map_err(Error::from);
+        match answer {
+            Ok(answer) => {
+                connection.execute("RELEASE SAVEPOINT printed")?;
+                let names = columns.iter().map(|column| column.target.name.clone()).enumerate();
+                Ok(answer.map(|row| names.map(|(at, name)| (name, row.optional(at).map(str::to_owned))).collect()))
+            }
+            Err(error) if connection.is_idle() && error.category == Category::Data => {
+                connection.execute("ROLLBACK TO SAVEPOINT printed; RELEASE SAVEPOINT printed")?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -125,7 +125,7 @@ impl<'a> StreamWriter<'a> {
             Some(load) => load.write(self.connection, &self.plan, &batch)?,
             None => {
                 let sieve = Sieve { stream: self.index(), plan: &self.plan, method: self.assignment.method };
-                self.arrived.rejected_rows += sieve.load(self.connection, &batch)?;
+                self.arrived.rejected_rows += sieve.load(self.connection, &batch, self.arrived.rows)?;
             }
         }
         self.arrived.rows += metadata.rows;

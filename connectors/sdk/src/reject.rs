@@ -15,13 +15,36 @@ pub struct Rejection {
     pub code: String,
     pub reasons: Vec<String>,
     pub row: BTreeMap<String, Option<String>>,
+    /// Columns whose value is missing in `row`, or is there for people only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
+    /// Which of the rows that a run received it is, from 0 on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<u64>,
 }
 
 impl Rejection {
     /// Reject a row for the error that it met.
     pub fn new(stream: usize, error: &Error, row: BTreeMap<String, Option<String>>) -> Rejection {
-        let (category, code, reasons) = (error.category, error.code.clone(), vec![error.message.clone()]);
-        Rejection { stream, category, code, reasons, row }
+        Rejection {
+            stream,
+            category: error.category,
+            code: error.code.clone(),
+            reasons: vec![error.message.clone()],
+            row,
+            unreadable: Vec::new(),
+            place: None,
+        }
+    }
+
+    /// Name columns that the row does not tell as they are.
+    pub fn unreadable(self, unreadable: Vec<String>) -> Rejection {
+        Rejection { unreadable, ..self }
+    }
+
+    /// Tell which of the rows that a run received it is.
+    pub fn at(self, place: u64) -> Rejection {
+        Rejection { place: Some(place), ..self }
     }
 }
 
@@ -48,5 +71,13 @@ mod tests {
         let expected =
             r#"{"stream":2,"category":"data","code":"23502","reasons":["No NULL."],"row":{"id":"1","name":null}}"#;
         assert_eq!(json.as_deref(), Ok(expected));
+    }
+
+    #[test]
+    fn what_cannot_be_read_and_where_the_row_came_are_told_where_they_are_known() {
+        let error = Error::new(Category::Data, "x", "y");
+        let rejection = Rejection::new(0, &error, BTreeMap::new()).unreadable(vec!["at".to_owned()]).at(7);
+        let json = serde_json::to_string(&rejection).map_err(|error| error.to_string());
+        assert!(json.is_ok_and(|json| json.ends_with(r#""row":{},"unreadable":["at"],"place":7}"#)));
     }
 }

@@ -9,8 +9,8 @@ use serde_json::Value;
 use pgwire::copy_out::Fields;
 
 use crate::batch::BatchBuilder;
-use crate::form::printed;
 use crate::prepared::Prepared;
+use crate::printed::{bytes_of, text_of};
 use crate::table::Table;
 
 pub(crate) struct Emitter<'a> {
@@ -64,11 +64,16 @@ impl<'a> Emitter<'a> {
             return Err(error);
         }
         self.batch.forget_rest();
-        let mut row = BTreeMap::new();
+        let (mut row, mut unreadable) = (BTreeMap::new(), Vec::new());
         for column in &self.table.columns {
-            row.insert(column.name.clone(), fields.next_field()?.map(|field| printed(column.form(), field)));
+            let field = fields.next_field()?;
+            let text = field.map(|field| text_of(column.form(), field));
+            if text == Some(None) {
+                unreadable.push(column.name.clone());
+            }
+            row.insert(column.name.clone(), text.map(|text| text.or_else(|| field.map(bytes_of)).unwrap_or_default()));
         }
-        sdk::reject(&Rejection::new(self.index, &error, row))
+        sdk::reject(&Rejection::new(self.index, &error, row).unreadable(unreadable))
     }
 
     /// Whether it is time to emit a batch.

@@ -74,20 +74,6 @@ impl Form {
     }
 }
 
-/// A field for people: as it is written in SQL where that is short to tell, else its bytes in hexadecimal.
-pub(crate) fn printed(form: Form, field: &[u8]) -> String {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    match (form, field) {
-        (Form::Text | Form::CastToText, _) => text(field),
-        (Form::Jsonb, [_, json @ ..]) => text(json),
-        (Form::Bool, [value]) => if *value == 0 { "f" } else { "t" }.to_owned(),
-        (Form::Int16, &[a, b]) => i16::from_be_bytes([a, b]).to_string(),
-        (Form::Int32, &[a, b, c, d]) => i32::from_be_bytes([a, b, c, d]).to_string(),
-        (Form::Int64, &[a, b, c, d, e, f, g, h]) => i64::from_be_bytes([a, b, c, d, e, f, g, h]).to_string(),
-        _ => format!("\\x{}", field.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
-    }
-}
-
 /// Precision and scale out of a type modifier, where they fit a 128-bit decimal.
 fn decimal(type_modifier: i32) -> Option<Form> {
     let packed = type_modifier.checked_sub(4).filter(|packed| *packed >= 0)?;
@@ -100,18 +86,7 @@ fn decimal(type_modifier: i32) -> Option<Form> {
 mod tests {
     use pgwire::oid;
 
-    use super::{Form, printed};
-
-    #[test]
-    fn fields_are_printed_as_text_numbers_or_bytes() {
-        assert_eq!(printed(Form::Text, "é".as_bytes()), "é");
-        assert_eq!(printed(Form::Jsonb, b"\x01{}"), "{}");
-        assert_eq!(printed(Form::Bool, &[1]), "t");
-        assert_eq!(printed(Form::Int16, &[255, 255]), "-1");
-        assert_eq!(printed(Form::Int32, &[0, 0, 1, 0]), "256");
-        assert_eq!(printed(Form::Int64, &[0, 0, 0, 0, 0, 0, 0, 7]), "7");
-        assert_eq!(printed(Form::Timestamp { has_zone: true }, &[0xde, 0xad]), "\\xdead");
-    }
+    use super::Form;
 
     #[test]
     fn numerics_that_fit_are_decimals_and_the_rest_is_text() {

@@ -1,7 +1,7 @@
 //! The Postgres source: tables and views by COPY BINARY, as Arrow batches.
 //!
 //! [`catalog`] asks what there is, [`prepared`] is a stream of a run, [`form`] decides what is read as what, [`column`] turns binary fields into Arrow
-//! arrays, [`batch`] collects tuples, [`emitter`] cuts batches, [`full_refresh`] and [`incremental`] drive a copy;
+//! arrays, [`batch`] collects tuples, [`emitter`] cuts batches, [`printed`] is how rows look that cannot be moved, [`full_refresh`] and [`incremental`] drive a copy;
 //! [`cursor`] is what the latter goes by, and [`position`] how far it came. One repeatable-read transaction spans all
 //! streams of an instance.
 
@@ -15,6 +15,7 @@ mod full_refresh;
 mod incremental;
 mod position;
 mod prepared;
+mod printed;
 mod table;
 
 use sdk::{Check, CheckStatus, Connector, Moved, Result, RunRequest, Server, Source, Stream, StreamRequest, log};

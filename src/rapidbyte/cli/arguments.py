@@ -102,7 +102,7 @@ def _add_state_commands(commands: argparse._SubParsersAction[_Parser], shared: _
     runs.add_argument("--pipeline", metavar="NAME", help="only those of this pipeline")
     _add_limit(runs, 20)
 
-    dlq = commands.add_parser("dlq", help="list, show and delete rows that were rejected")
+    dlq = commands.add_parser("dlq", help="list, show, delete and replay rows that were rejected")
     actions = dlq.add_subparsers(dest="action", metavar="ACTION", required=True)
     listed = actions.add_parser("list", parents=parents, help="list the rows that wait, oldest first")
     _add_selection(listed)
@@ -113,6 +113,7 @@ def _add_state_commands(commands: argparse._SubParsersAction[_Parser], shared: _
     deleted = actions.add_parser("delete", parents=parents, help="delete rows for good, by id or by pipeline")
     deleted.add_argument("letter_ids", nargs="*", type=_letter_id, metavar="ID")
     _add_selection(deleted)
+    _add_replay(actions, shared)
 
     state = commands.add_parser("state", help="list, show and reset what connectors keep between runs")
     actions = state.add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -123,6 +124,16 @@ def _add_state_commands(commands: argparse._SubParsersAction[_Parser], shared: _
     reset = actions.add_parser("reset", parents=parents, help="forget what is kept for a pipeline")
     reset.add_argument("pipeline", metavar="PIPELINE")
     reset.add_argument("--stream", metavar="NAME", help="only what is kept for this stream")
+
+
+def _add_replay(actions: argparse._SubParsersAction[_Parser], shared: _Parser) -> None:
+    replayed = actions.add_parser("replay", parents=[shared], help="load rows into the destination after all")
+    replayed.add_argument("file", type=Path, metavar="FILE", help="the pipeline document whose rows they are (YAML)")
+    replayed.add_argument("letter_ids", nargs="*", type=_letter_id, metavar="ID", help="only these; else all that wait")
+    replayed.add_argument("--stream", metavar="NAME", help="only rows of this stream")
+    replayed.add_argument("--run", dest="run_id", metavar="ID", help="only rows of this run")
+    dry = "tell which rows can be replayed, and write nothing"
+    replayed.add_argument("--dry-run", dest="is_dry", action="store_true", help=dry)
 
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from rapidbyte.config.permission_rules import permission_findings
 from rapidbyte.config.sizes import parse_size
 from rapidbyte.config.stream_rules import stream_findings
 from rapidbyte.config.tree import Path, Tree
-from rapidbyte.model import StateBackend
+from rapidbyte.model import REPLAY_SUFFIX, StateBackend
 
 _URIS = ("postgres://", "postgresql://")
 
@@ -20,12 +20,18 @@ def report_contradictions(tree: Tree, bad: set[Path]) -> set[Path]:
 
     The paths in `bad` are wrong already.
     """
-    findings = [*stream_findings(tree), *permission_findings(tree), *_state_findings(tree)]
+    findings = [*_name_findings(tree), *stream_findings(tree), *permission_findings(tree), *_state_findings(tree)]
     if not any(path[:1] == ("resources",) for path in bad):
         findings += _memory_findings(tree)
     for path, message in findings:
         tree.report(path, message)
     return {path for path, _ in findings}
+
+
+def _name_findings(tree: Tree) -> Iterator[tuple[Path, str]]:
+    name = _get(tree.root, "pipeline")
+    if isinstance(name, str) and name.endswith(REPLAY_SUFFIX):
+        yield ("pipeline",), f"must not end with{REPLAY_SUFFIX}, which is for the receipts of `rapidbyte dlq replay`"
 
 
 def _state_findings(tree: Tree) -> Iterator[tuple[Path, str]]:

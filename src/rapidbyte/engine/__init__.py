@@ -14,6 +14,7 @@ from rapidbyte.engine.events import (
     StreamStarted,
 )
 from rapidbyte.engine.preview import preview_pipeline
+from rapidbyte.engine.replay import replay_dead_letters
 from rapidbyte.engine.run import run_pipeline
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "check_pipeline",
     "discover",
     "preview_pipeline",
+    "replay_dead_letters",
     "run_pipeline",
 ]

@@ -7,6 +7,7 @@ from rapidbyte.state.dead_letters import DlqStore
 from rapidbyte.state.location import default_path
 from rapidbyte.state.opened import State, open_state, state_file
 from rapidbyte.state.record import RunRecord
+from rapidbyte.state.replays import ReplayStore
 from rapidbyte.state.runs import RunStore
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "KeptValue",
     "LastCommit",
     "RejectedAt",
+    "ReplayStore",
     "RunRecord",
     "RunStore",
     "Selection",

@@ -110,13 +110,6 @@ class DlqStore:
                     (pipeline, stream, repeated_run_id),
                 )
 
-    def mark_replayed(self, letter_ids: Sequence[int], replayed_at: datetime) -> int:
-        """Note that letters were moved after all; return how many of them had been waiting."""
-        return self._for_each(
-            "UPDATE dead_letters SET replayed_at = ? WHERE letter_id = ? AND replayed_at IS NULL",
-            [(stamp(replayed_at), letter_id) for letter_id in letter_ids],
-        )
-
     def delete(self, letter_ids: Sequence[int]) -> int:
         """Remove letters for good; return how many there were."""
         return self._for_each(

@@ -15,6 +15,7 @@ from rapidbyte.state.database import Database, Liveness
 from rapidbyte.state.dead_letters import DlqStore
 from rapidbyte.state.liveness import RunLocks
 from rapidbyte.state.location import default_path
+from rapidbyte.state.replays import ReplayStore
 from rapidbyte.state.runs import RunStore
 from rapidbyte.state.sqlite import SqliteDatabase
 
@@ -27,6 +28,7 @@ class State:
     def __init__(self, database: Database, alive: Liveness, max_dead_letters: int) -> None:
         self.runs = RunStore(database, alive)
         self.dead_letters = DlqStore(database, max_dead_letters)
+        self.replays = ReplayStore(database)
         self.connectors = ConnectorState(database)
         self._database = database
         self._alive = alive

@@ -72,6 +72,16 @@ class RunStore:
             )
             return tuple(_record(row, _streams(statements, row["run_id"])) for row in found.rows)
 
+    def last_completed(self, pipeline: str) -> datetime | None:
+        """Return when the last run of a pipeline began that came to its end."""
+        with self._database.transaction() as statements:
+            found = statements.run(
+                "SELECT max(started_at) AS moment FROM runs WHERE pipeline = ? AND status = ?",
+                (pipeline, RunStatus.COMPLETED.value),
+            )
+        (row,) = found.rows
+        return None if row["moment"] is None else moment(row["moment"])
+
     def _end(self, statements: Statements, run_id: str, columns: str, values: tuple[object, ...]) -> None:
         # One that another process took for dead, while its session was lost, lives.
         ended = statements.run(

@@ -50,6 +50,13 @@ def options(command: str, **given: object) -> Options:
         ("dlq show 9223372036854775807", options("dlq", action="show", letter_ids=(2**63 - 1,))),
         ("dlq delete 1 2", options("dlq", action="delete", letter_ids=(1, 2))),
         ("dlq delete --stream s", options("dlq", action="delete", stream="s")),
+        ("dlq replay p.yaml", options("dlq", action="replay", file=Path("p.yaml"))),
+        (
+            "dlq replay p.yaml 1 2 --stream s --run r --dry-run",
+            options(
+                "dlq", action="replay", file=Path("p.yaml"), letter_ids=(1, 2), stream="s", run_id="r", is_dry=True
+            ),
+        ),
         ("state list --pipeline p -q", options("state", action="list", pipeline="p", is_quiet=True)),
         ("state show p --state s.db", options("state", action="show", pipeline="p", state="s.db")),
         ("state reset p --stream s", options("state", action="reset", pipeline="p", stream="s")),

@@ -51,7 +51,8 @@ def filled() -> None:
         state.dead_letters.put(
             [LETTER, replace(LETTER, stream="orders", raw=None, unreadable=(), uncommitted=Uncommitted(0))], NOW
         )
-        state.dead_letters.mark_replayed([2], NOW)
+        state.replays.claim([2], "a replay")
+        state.replays.settle("nightly", "orders", "a replay", NOW)
         state.connectors.put(StateKey("nightly", StateScope.STREAM, "users", "lsn"), b"0/16B3748", NOW)
         state.connectors.put(StateKey("nightly", StateScope.PIPELINE, "", "salt"), b"\xff\0", NOW)
         state.connectors.put(StateKey("hourly", StateScope.CONNECTOR, "source postgres", "slot"), b"rb_hourly", NOW)
@@ -139,6 +140,25 @@ def test_deletion_needs_ids_or_a_selection_and_not_both(
         "error: Say which rows to delete: either their ids, or --pipeline, --stream and --run.\n",
     )
     assert document(capsys, "dlq", "list", "--all")["total"] == 2
+
+
+def test_replay_that_is_dry_tells_what_is_kept_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("p.yaml").write_text(PIPELINE)
+    assert said(capsys, "dlq", "replay", "p.yaml", "--dry-run") == (
+        0,
+        "No rejected rows of pipeline nightly wait.\n",
+        "",
+    )
+    with open_state(StateSpec(connection="own.db")) as state:
+        state.dead_letters.put([LETTER, replace(LETTER, row={"id": "7"}, unreadable=())], NOW)
+    expected = (
+        "stream  to replay  kept\n"
+        "users           1     1\n"
+        "id  stream  why it is kept\n"
+        " 1  users   the letter does not hold city as it was; mend the row at the source, and delete the letter\n"
+        "nightly: 1 row to replay, 1 kept. Nothing was written, and the destination was not asked.\n"
+    )
+    assert said(capsys, "dlq", "replay", "p.yaml", "--dry-run") == (4, expected, "")
 
 
 def test_row_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

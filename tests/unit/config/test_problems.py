@@ -104,6 +104,10 @@ def test_every_problem_of_a_document_is_reported_at_once() -> None:
             "state.connection: is the address of a Postgres, but state.backend is sqlite; set backend: postgres",
         ),
         ({"state": {"max_dead_letters": 0}}, "state.max_dead_letters: must be at least 1"),
+        (
+            {"pipeline": "nightly (dead letters)"},
+            "pipeline: must not end with (dead letters), which is for the receipts of `rapidbyte dlq replay`",
+        ),
         ({"streams": []}, "streams: is not a known key; it belongs under source"),
         (
             {"source__config": {"when": {1, 2}}},

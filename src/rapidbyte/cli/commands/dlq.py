@@ -1,10 +1,11 @@
-"""`rapidbyte dlq list | show | delete`: the rows that could not be moved, and why."""
+"""`rapidbyte dlq list | show | delete | replay`: the rows that could not be moved, and why."""
 
 from __future__ import annotations
 
 import json
 
 from rapidbyte.cli.arguments import Options
+from rapidbyte.cli.commands import replay
 from rapidbyte.cli.exit_codes import ExitCode
 from rapidbyte.cli.figures import aligned, counted
 from rapidbyte.cli.output import Output
@@ -16,8 +17,10 @@ from rapidbyte.state import Selection, State, StoredLetter
 _SHOWN_CHARS = 60
 
 
-def execute(options: Options, output: Output, _: Signals) -> ExitCode:
-    """Do what was asked with the dead-letter queue. Raises StateError and ConfigError."""
+def execute(options: Options, output: Output, signals: Signals) -> ExitCode:
+    """Do what was asked with the dead-letter queue. Raises StateError, ConfigError, and what a replay does."""
+    if options.action == "replay":
+        return replay.execute(options, output, signals)
     with existing_state(options) as (state, place):
         if options.action == "list":
             _list(options, output, state, place)
