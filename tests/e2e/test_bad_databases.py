@@ -280,13 +280,18 @@ _GRANT = "hint: ask the owner of the database to GRANT"
 PRIVILEGES = (
     BadDatabase("USAGE on the schema", PermissionDeniedError, "42501", ("{src}", _GRANT), as_role=("source",)),
     BadDatabase(
-        "SELECT on the table", PermissionDeniedError, "42501", ("users", _GRANT), _MAY_LOOK, as_role=("source",)
+        "SELECT on the table",
+        PermissionDeniedError,
+        "42501",
+        ("GRANT SELECT ON shop.users TO role_", _GRANT),
+        _MAY_LOOK,
+        as_role=("source",),
     ),
     BadDatabase(
         "SELECT on one of the columns",
         PermissionDeniedError,
         "42501",
-        ("users", _GRANT),
+        ("GRANT SELECT (email, created_at) ON shop.users TO role_", _GRANT),
         _MAY_LOOK + "GRANT SELECT (id, name) ON {src}.users TO {role}",
         as_role=("source",),
     ),
@@ -348,6 +353,76 @@ PRIVILEGES = (
         "42501",
         ("users", _GRANT),
         _MAY_CREATE + _TARGET + _USERS,
+        as_role=("destination",),
+    ),
+    BadDatabase(
+        "TEMPORARY for an upsert",
+        PermissionDeniedError,
+        "42501",
+        ("GRANT TEMPORARY ON DATABASE {database}", _GRANT),
+        "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC; " + _MAY_CREATE,
+        write_mode="upsert",
+        as_role=("destination",),
+    ),
+    BadDatabase(
+        "TEMPORARY for values that travel as text",
+        PermissionDeniedError,
+        "42501",
+        ("GRANT TEMPORARY ON DATABASE {database}", _GRANT),
+        "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC; CREATE TABLE {src}.spans (s interval); " + _MAY_CREATE,
+        stream="spans",
+        as_role=("destination",),
+    ),
+    BadDatabase(
+        "UPDATE for an upsert",
+        PermissionDeniedError,
+        "42501",
+        ("GRANT UPDATE ON TABLE", _GRANT),
+        _MAY_CREATE
+        + _TARGET
+        + _USERS
+        + "ALTER TABLE {dst}.users ADD PRIMARY KEY (id); GRANT SELECT, INSERT ON {dst}.users TO {role}",
+        write_mode="upsert",
+        as_role=("destination",),
+    ),
+    BadDatabase(
+        "DELETE for a replacement",
+        PermissionDeniedError,
+        "42501",
+        ("GRANT DELETE ON TABLE", _GRANT),
+        _MAY_CREATE + _TARGET + _USERS + "GRANT SELECT, INSERT, UPDATE ON {dst}.users TO {role}",
+        write_mode="replace",
+        as_role=("destination",),
+    ),
+    BadDatabase(
+        "row-level security that hides rows of the source",
+        PermissionDeniedError,
+        "row_security",
+        ("shop.users hides rows from user role_", "BYPASSRLS, or "),
+        _READER + "ALTER TABLE {src}.users ENABLE ROW LEVEL SECURITY; CREATE POLICY most ON {src}.users USING (id > 1)",
+        as_role=("source",),
+    ),
+    BadDatabase(
+        "row-level security below a view",
+        PermissionDeniedError,
+        "42501",
+        ("query would be affected by row-level security policy",),
+        _READER + "ALTER TABLE {src}.users ENABLE ROW LEVEL SECURITY; "
+        "CREATE POLICY most ON {src}.users USING (id > 1); "
+        "CREATE VIEW {src}.v WITH (security_invoker) AS SELECT * FROM {src}.users; GRANT SELECT ON {src}.v TO {role}",
+        stream="v",
+        as_role=("source",),
+    ),
+    BadDatabase(
+        "row-level security that hides rows from a replacement",
+        PermissionDeniedError,
+        "row_security",
+        ("target.users hides rows from user role_", "BYPASSRLS, or "),
+        _MAY_CREATE
+        + _TARGET
+        + _USERS
+        + "GRANT ALL ON {dst}.users TO {role}; ALTER TABLE {dst}.users ENABLE ROW LEVEL SECURITY",
+        write_mode="replace",
         as_role=("destination",),
     ),
     BadDatabase(
@@ -420,5 +495,5 @@ def _document(case: BadDatabase, server: ServerAddress, role: Role) -> dict[str,
         "version": "1.0",
         "pipeline": "bad",
         "source": {"use": "postgres", "config": configs["source"], "streams": [stream]},
-        "destination": {"use": "postgres", "config": configs["destination"], "write_mode": "append"},
+        "destination": {"use": "postgres", "config": configs["destination"], "write_mode": case.write_mode},
     }

@@ -119,7 +119,7 @@ def latin_database(owner_session: psycopg.Connection, schemas: SchemaPair) -> It
     drop_database(owner_session, name)
 
 
-def test_value_that_the_destination_cannot_hold_is_named_in_the_letter(
+def test_value_that_the_destination_cannot_hold_is_in_the_letter_as_it_came(
     ask: Ask, run_pipeline: RunPipeline, latin_database: str, letters: Letters
 ) -> None:
     ask("CREATE TABLE {s}.t (id int, label text, note text)")
@@ -127,7 +127,8 @@ def test_value_that_the_destination_cannot_hold_is_named_in_the_letter(
     report = run_pipeline(_MODES, STREAM="t", ON_DATA_ERROR="dlq", DESTINATION_DATABASE=latin_database)
     assert _counts(report) == (2, 1, 1)
     (letter,) = letters()
-    assert (letter.code, letter.row, letter.unreadable) == ("22P05", {"id": "2", "note": "b"}, ("label",))
+    expected = {"id": "2", "label": "東京", "note": "b"}
+    assert (letter.code, letter.row, letter.unreadable) == ("22P05", expected, ())
 
 
 @pytest.mark.usefixtures("target")
@@ -277,11 +278,21 @@ def test_full_queue_fails_the_run_and_nothing_is_committed(
     assert ask("SELECT count(*) FROM {d}.t") == [(0,)]
 
 
-def test_referenced_table_is_not_replaced_in_part(ask: Ask, run_pipeline: RunPipeline) -> None:
+@pytest.mark.parametrize("policy", ["skip", "dlq"])
+def test_referenced_table_is_not_replaced_in_part_which_check_tells(
+    ask: Ask, run_pipeline: RunPipeline, variables: Mapping[str, str], policy: str
+) -> None:
     ask("CREATE TABLE {s}.t (id int PRIMARY KEY)")
+    ask("INSERT INTO {s}.t VALUES (1)")
     ask("CREATE SCHEMA {d}")
     ask("CREATE TABLE {d}.t (id int PRIMARY KEY)")
     ask("CREATE TABLE {d}.child (id int REFERENCES {d}.t)")
-    with pytest.raises(SchemaError) as caught:
-        run_pipeline(_MODES, STREAM="t", WRITE_MODE="replace", ON_DATA_ERROR="skip")
-    assert caught.value.code == "referenced_table"
+    chosen = {"STREAM": "t", "WRITE_MODE": "replace"}
+    for act in (
+        lambda: run_pipeline(_MODES, **chosen, ON_DATA_ERROR=policy),
+        lambda: rapidbyte.check_pipeline(Path(_MODES), env={**variables, **chosen, "ON_DATA_ERROR": policy}),
+    ):
+        with pytest.raises(SchemaError, match="with on_data_error: fail") as caught:
+            act()
+        assert caught.value.code == "referenced_table"
+    assert run_pipeline(_MODES, **chosen).rows_written == 1

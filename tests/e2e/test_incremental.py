@@ -203,6 +203,48 @@ def test_null_cursor_is_skipped_where_that_is_asked_for(ask: Ask, run: Increment
     assert ask("SELECT * FROM {d}.t ORDER BY id") == [(1, 1), (2, 2)]
 
 
+ENDLESS = [
+    ("real", "Infinity"),
+    ("double precision", "NaN"),
+    ("numeric", "NaN"),
+    ("numeric", "Infinity"),
+    ("numeric(9,2)", "NaN"),
+    ("date", "infinity"),
+    ("timestamp", "infinity"),
+    ("timestamptz", "infinity"),
+]
+
+
+@pytest.mark.parametrize(("kind", "endless"), ENDLESS)
+@_WRITE_MODES
+def test_cursor_that_nothing_comes_after_fails_the_run_or_its_row_is_left_out(
+    ask: Ask, run: Incremental, mode: str, kind: str, endless: str
+) -> None:
+    first, second, third = ("2024-01-01", "2024-01-02", "2024-01-03") if endless == "infinity" else ("1", "2", "3")
+    ask("CREATE TABLE {s}.t (id int PRIMARY KEY, c " + kind + " NOT NULL)")
+    ask("INSERT INTO {s}.t VALUES (1, %s), (2, %s)", first, endless)
+    with pytest.raises(DataError, match="c is infinite or NaN") as caught:
+        run(mode)
+    assert caught.value.code == "endless_cursor"
+    assert _moved(run(mode, NULL_CURSOR="skip")) == (1, 1)
+    ask("INSERT INTO {s}.t VALUES (3, %s)", second)
+    assert _moved(run(mode, NULL_CURSOR="skip")) == (1, 1)
+    ask("UPDATE {s}.t SET c = %s WHERE id = 2", third)
+    assert _moved(run(mode)) == (1, 1)
+    assert _moved(run(mode)) == (0, 0)
+    assert ask("SELECT id FROM {d}.t ORDER BY id") == [(1,), (2,), (3,)]
+
+
+def test_rows_at_the_lower_end_are_moved_once(ask: Ask, run: Incremental) -> None:
+    ask("CREATE TABLE {s}.t (id int PRIMARY KEY, c float8)")
+    ask("INSERT INTO {s}.t VALUES (1, '-Infinity')")
+    assert _moved(run()) == (1, 1)
+    ask("INSERT INTO {s}.t VALUES (2, '-Infinity'), (3, 0)")
+    assert _moved(run()) == (2, 2)
+    assert _moved(run()) == (0, 0)
+    assert ask("SELECT id FROM {d}.t ORDER BY id") == [(1,), (2,), (3,)]
+
+
 def test_lag_leaves_rows_for_a_later_run(ask: Ask, run: Incremental) -> None:
     ask("CREATE TABLE {s}.t (id int PRIMARY KEY, c numeric)")
     ask("INSERT INTO {s}.t SELECT n, n FROM generate_series(1, 10) AS n")

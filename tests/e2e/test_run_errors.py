@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
+import rapidbyte
 from harness.fix_pipelines import RunPipeline
 from harness.fix_role import Role
 from harness.fix_schemas import Seed
@@ -16,6 +18,7 @@ from harness.names import SchemaPair
 from harness.waiting import wait_until
 from rapidbyte.errors import (
     AuthError,
+    ConfigError,
     ConnectorNotFoundError,
     DataError,
     DocumentError,
@@ -87,3 +90,28 @@ def test_failure_in_the_middle_of_a_stream_leaves_no_rows_and_no_session(
     assert caught.value.code == "22012"
     # The server needs a moment to notice that the destination's session was cut.
     wait_until(lambda: role.running() == [], "the sessions of the failed run to go")
+
+
+def test_two_streams_that_would_share_a_table_are_refused(
+    variables: Mapping[str, str], schemas: SchemaPair, state_path: Path
+) -> None:
+    server: dict[str, object] = {
+        "host": variables["PGHOST"],
+        "port": int(variables["PGPORT"]),
+        "database": variables["PGDATABASE"],
+    }
+    server |= {"user": variables["PGUSER"], "password": variables["PGPASSWORD"]}
+    streams = [{"name": name, "sync_mode": "full_refresh"} for name in ("users", f"{schemas.source}.users")]
+    document = {
+        "version": "1.0",
+        "pipeline": "twice",
+        "source": {"use": "postgres", "config": {**server, "schema": schemas.source}, "streams": streams},
+        "destination": {
+            "use": "postgres",
+            "config": {**server, "schema": schemas.destination},
+            "write_mode": "append",
+        },
+    }
+    with pytest.raises(ConfigError, match=rf"users and {schemas.source}\.users would both write") as caught:
+        rapidbyte.run_pipeline(document, state_path=state_path)
+    assert caught.value.code == "target_twice"

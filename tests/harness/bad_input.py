@@ -23,6 +23,7 @@ class BadDatabase:
     sql: str = ""
     stream: str = "users"
     columns: tuple[str, ...] | None = None
+    write_mode: str = "append"
     source: dict[str, object] = field(default_factory=dict)
     destination: dict[str, object] = field(default_factory=dict)
     as_role: tuple[str, ...] = ()

@@ -64,15 +64,13 @@ impl Prepared {
     }
 }
 
-/// Refuse two streams that would write one table when one of them would take the rows of the other away.
+/// Refuse two streams that would write one table: the schema of a stream is not part of its target's name.
 pub(crate) fn require_own_tables(streams: &[Prepared]) -> Result<()> {
     for (place, prepared) in streams.iter().enumerate() {
-        let twin = streams.iter().take(place).find(|other| other.name == prepared.name);
-        if let Some(twin) = twin
-            && (prepared.mode == WriteMode::Replace || twin.mode == WriteMode::Replace)
-        {
+        if let Some(twin) = streams.iter().take(place).find(|other| other.name == prepared.name) {
             let message = format!(
-                "Streams {} and {} both write {}, and one of them replaces it; move them to schemas of their own.",
+                "Streams {} and {} would both write {}; move them by pipelines of their own, each with another \
+                 destination.config.schema.",
                 twin.stream,
                 prepared.stream,
                 prepared.name.display_name()
@@ -119,21 +117,20 @@ mod tests {
     }
 
     #[test]
-    fn streams_share_a_table_unless_one_replaces_it() {
-        let prepared = |stream: &str, table: &str, mode: WriteMode| Prepared {
+    fn each_stream_has_a_table_of_its_own() {
+        let prepared = |stream: &str, table: &str| Prepared {
             index: 0,
             stream: stream.into(),
             name: TargetName { schema: "s".into(), table: table.into() },
-            mode,
+            mode: WriteMode::Append,
             key: vec![],
             is_unique_at_source: false,
             evolution: SchemaEvolution::default(),
             is_sifted: false,
             changes: vec![],
         };
-        let (append, replace) = (WriteMode::Append, WriteMode::Replace);
-        assert!(require_own_tables(&[prepared("a.t", "t", append), prepared("b.t", "t", append)]).is_ok());
-        assert!(require_own_tables(&[prepared("a.t", "t", replace), prepared("b.u", "u", replace)]).is_ok());
-        assert!(require_own_tables(&[prepared("a.t", "t", append), prepared("b.t", "t", replace)]).is_err());
+        assert!(require_own_tables(&[prepared("a.t", "t"), prepared("b.u", "u")]).is_ok());
+        let error = require_own_tables(&[prepared("a.t", "t"), prepared("b.t", "t")]).err();
+        assert_eq!(error.map(|error| error.code).as_deref(), Some("target_twice"));
     }
 }

@@ -5,6 +5,7 @@ use sdk::{Category, Check, CheckStatus, Column, Error, Result, Socket, WriteMode
 
 use crate::drift::Change;
 use crate::key;
+use crate::permission;
 use crate::prepared::Prepared;
 
 /// A table by schema and name.
@@ -107,22 +108,24 @@ fn read_column(row: &Row) -> Result<TargetColumn> {
 /// Compare a stream with what the database has, and the privileges with what writing takes. Writes nothing.
 pub(crate) fn verify(connection: &mut Connection<Socket>, prepared: &Prepared, source: &[Column]) -> Result<()> {
     let name = &prepared.name;
-    match columns(connection, name)? {
+    let existing = columns(connection, name)?;
+    match existing {
         Some(_) => {
             verify_changes(connection, prepared)?;
             verify_way(connection, prepared, source)?;
-            verify_privileges(connection, prepared)
+            permission::verify_table(connection, prepared)?;
         }
         None => {
             verify_types(connection, name, source)?;
             if schema_exists(connection, &name.schema)? {
                 let privilege = "pg_catalog.has_schema_privilege($1, 'CREATE')";
-                demand(connection, &name.display_name(), privilege, &name.schema, "CREATE ON SCHEMA")
+                demand(connection, &name.display_name(), privilege, &name.schema, "CREATE ON SCHEMA")?;
             } else {
-                verify_database_privilege(connection, &name.display_name())
+                verify_database_privilege(connection, &name.display_name())?;
             }
         }
     }
+    permission::verify_temporary(connection, prepared, source, existing.is_some())
 }
 
 /// Check that an existing table has the key that the mode goes by.
@@ -145,20 +148,6 @@ fn cannot_sift(prepared: &Prepared) -> Error {
         "Table {table} is referred to by a foreign key: it can be replaced only as a whole, with on_data_error: fail."
     );
     Error::new(Category::Schema, "referenced_table", message).detail("table", table)
-}
-
-fn verify_privileges(connection: &mut Connection<Socket>, prepared: &Prepared) -> Result<()> {
-    let needed: &[&str] = match prepared.mode {
-        WriteMode::Append => &["INSERT"],
-        WriteMode::Upsert => &["SELECT", "INSERT", "UPDATE"],
-        WriteMode::Replace => &["SELECT", "INSERT", "UPDATE", "DELETE"],
-    };
-    for privilege in needed {
-        let question = format!("pg_catalog.has_table_privilege($1, '{privilege}')");
-        let (name, quoted) = (prepared.name.display_name(), prepared.name.quoted());
-        demand(connection, &name, &question, &quoted, &format!("{privilege} ON TABLE"))?;
-    }
-    Ok(())
 }
 
 /// Check that the database can do what is to be changed.

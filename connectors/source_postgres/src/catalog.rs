@@ -17,10 +17,11 @@ const TABLE_COLUMNS: &str = "\
 
 /// Look up one table: a bare name in `schema` first, else `schema.table`.
 pub(crate) fn table(connection: &mut Connection<Socket>, schema: &str, name: &str) -> Result<Table> {
+    let wanted = "$2::pg_catalog.text"; // of type name it would be cut at 63 bytes, and both names may be as long
     let sql = format!(
         "SELECT {TABLE_COLUMNS} FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE {READABLE_KINDS} AND ((n.nspname = $1 AND c.relname = $2) OR n.nspname || '.' || c.relname = $2) \
-         ORDER BY n.nspname = $1 AND c.relname = $2 DESC LIMIT 1"
+         WHERE {READABLE_KINDS} AND ((n.nspname = $1 AND c.relname = {wanted}) \
+         OR n.nspname || '.' || c.relname = {wanted}) ORDER BY n.nspname = $1 AND c.relname = {wanted} DESC LIMIT 1"
     );
     match connection.query(&sql, &[schema, name])?.first() {
         Some(row) => read_table(connection, row),

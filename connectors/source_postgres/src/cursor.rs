@@ -33,6 +33,8 @@ pub(crate) struct Cursor {
     pub(crate) on_null: NullCursor,
     /// What rows must fulfil besides, so that the read stays behind.
     bound: Option<String>,
+    /// The least value that no later one can come after, for types that have such; none where the bound leaves it out.
+    endless: Option<String>,
 }
 
 impl Cursor {
@@ -52,8 +54,10 @@ impl Cursor {
         if let Some(name) = &request.tie_breaker_field {
             selected(table, name, "tie_breaker_field")?;
         }
+        let bound = bound(request.cursor_lag, table, &column)?;
         Ok(Cursor {
-            bound: bound(request.cursor_lag, table, &column)?,
+            endless: if bound.is_none() { endless(&column).map(str::to_owned) } else { None },
+            bound,
             column,
             tie_breaker: request.tie_breaker_field.clone(),
             identity: identity(request, table),
@@ -83,13 +87,36 @@ impl Cursor {
     pub(crate) fn ordered(&self, condition: &str) -> String {
         let name = |column: &str| format!("moved.{}", identifier(column));
         let tie_breaker = self.tie_breaker.as_deref().map(|tie| format!(", {}", name(tie))).unwrap_or_default();
-        let bound = self.bound.as_deref().map(|bound| format!(" AND {bound}")).unwrap_or_default();
-        format!(" AS moved WHERE {condition}{bound} ORDER BY {}{tie_breaker}", name(&self.column.name))
+        let ends = self.has_successors().into_iter().chain(self.bound.clone());
+        let ends: String = ends.map(|end| format!(" AND {end}")).collect();
+        format!(" AS moved WHERE {condition}{ends} ORDER BY {}{tie_breaker}", name(&self.column.name))
+    }
+
+    /// The rows whose cursor is infinite or NaN; none for types without such values.
+    pub(crate) fn is_endless(&self) -> Option<String> {
+        self.endless.as_deref().map(|endless| format!("{} >= {endless}", identifier(&self.column.name)))
+    }
+
+    fn has_successors(&self) -> Option<String> {
+        self.endless.as_deref().map(|endless| format!("{} < {endless}", identifier(&self.column.name)))
     }
 
     /// All rows that have a cursor.
     pub(crate) fn not_null(&self) -> String {
         format!("{} IS NOT NULL", identifier(&self.column.name))
+    }
+}
+
+/// The least value of a type that is infinite or NaN. Finite numerics end below 10^131072, on every server.
+fn endless(column: &TableColumn) -> Option<&'static str> {
+    match column.type_oid {
+        oid::FLOAT4 => Some("'Infinity'::pg_catalog.float4"),
+        oid::FLOAT8 => Some("'Infinity'::pg_catalog.float8"),
+        oid::NUMERIC => Some("'1e131071'::pg_catalog.numeric"),
+        oid::DATE => Some("'infinity'::pg_catalog.date"),
+        oid::TIMESTAMP => Some("'infinity'::pg_catalog.timestamp"),
+        oid::TIMESTAMPTZ => Some("'infinity'::pg_catalog.timestamptz"),
+        _ => None,
     }
 }
 
@@ -104,7 +131,9 @@ fn bound(lag: f64, table: &Table, column: &TableColumn) -> Result<Option<String>
         oid::TIMESTAMPTZ => Ok(Some(format!("{name} <= {clock}"))),
         oid::TIMESTAMP | oid::DATE => Ok(Some(format!("{name} <= ({clock})::pg_catalog.timestamp"))),
         oid::INT2 | oid::INT4 | oid::INT8 | oid::NUMERIC | oid::FLOAT4 | oid::FLOAT8 => {
-            let greatest = format!("(SELECT pg_catalog.max({name}) FROM {})", qualified(&table.schema, &table.name));
+            let finite = endless(column).map(|endless| format!(" WHERE {name} < {endless}")).unwrap_or_default();
+            let table = qualified(&table.schema, &table.name);
+            let greatest = format!("(SELECT pg_catalog.max({name}) FROM {table}{finite})");
             Ok(Some(format!("{name} <= {greatest} - {lag}")))
         }
         _ => {
@@ -219,7 +248,12 @@ mod tests {
         let condition = cursor.map(|cursor| cursor.condition(">=", "1.5"));
         assert_eq!(condition.as_deref(), Some(r#""at" >= '1.5'::numeric(9,2)"#));
         let tail = cursor.map(|cursor| cursor.ordered(&cursor.not_null()));
-        assert_eq!(tail.as_deref(), Some(r#" AS moved WHERE "at" IS NOT NULL ORDER BY moved."at", moved."id""#));
+        assert_eq!(
+            tail.as_deref(),
+            Some(
+                r#" AS moved WHERE "at" IS NOT NULL AND "at" < '1e131071'::pg_catalog.numeric ORDER BY moved."at", moved."id""#
+            )
+        );
         let text = cursor.map(Cursor::text_expression);
         assert_eq!(text.as_deref(), Some(r#"pg_catalog.trim_scale("at")::pg_catalog.text"#));
     }

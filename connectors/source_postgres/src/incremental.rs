@@ -40,7 +40,7 @@ pub(crate) fn read(
 ) -> Result<Moved> {
     let table = &prepared.table;
     let mut start = begin(connection, table, cursor, request.position_of(prepared.index))?;
-    handle_nulls(connection, table, cursor)?;
+    handle_placeless(connection, table, cursor)?;
     let identity = places(&cursor.identity, table).unwrap_or_default();
     let mut taken = Taken::new(cursor, &identity, table);
     connection.begin_copy_out(&statement(table, cursor, &start.condition))?;
@@ -208,25 +208,30 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A row without a cursor value has no place in the order: the policy for such rows decides.
-fn handle_nulls(connection: &mut Connection<Socket>, table: &Table, cursor: &Cursor) -> Result<()> {
-    if !cursor.column.is_nullable {
-        return Ok(());
+/// A row without a cursor value has no place in the order, and one whose value is infinite or NaN would be the last for
+/// ever: the policy for rows without a cursor decides on both.
+fn handle_placeless(connection: &mut Connection<Socket>, table: &Table, cursor: &Cursor) -> Result<()> {
+    let column = pgwire::identifier(&cursor.column.name);
+    let is_null = cursor.column.is_nullable.then(|| format!("{column} IS NULL"));
+    let kinds = [
+        (is_null, "null_cursor", "is NULL"),
+        (cursor.is_endless(), "endless_cursor", "is infinite or NaN, so that no later row could come after them"),
+    ];
+    for (condition, code, what) in kinds {
+        let Some(condition) = condition else { continue };
+        let sql = format!("SELECT 1 FROM {} WHERE {condition} LIMIT 1", qualified(&table.schema, &table.name));
+        if connection.query(&sql, &[])?.is_empty() {
+            continue;
+        }
+        let (table, column) = (table.display_name(), &cursor.column.name);
+        if cursor.on_null == NullCursor::Fail {
+            let message = format!(
+                "{table} has rows whose cursor {column} {what}; give them a value, use another cursor, or set \
+                 `null_cursor: skip` to leave them out."
+            );
+            return Err(Error::new(Category::Data, code, message).detail("stream", table));
+        }
+        log::warn(&format!("rows of {table} are left out: their cursor {column} {what}"));
     }
-    let (table_name, column) = (qualified(&table.schema, &table.name), pgwire::identifier(&cursor.column.name));
-    let sql = format!("SELECT 1 FROM {table_name} WHERE {column} IS NULL LIMIT 1");
-    if connection.query(&sql, &[])?.is_empty() {
-        return Ok(());
-    }
-    if cursor.on_null == NullCursor::Fail {
-        let message = format!(
-            "{} has rows whose cursor {} is NULL; give them a value, use another cursor, or set `null_cursor: skip` to \
-             leave them out.",
-            table.display_name(),
-            cursor.column.name
-        );
-        return Err(Error::new(Category::Data, "null_cursor", message).detail("stream", table.display_name()));
-    }
-    log::warn(&format!("rows of {} are left out: their cursor {} is NULL", table.display_name(), cursor.column.name));
     Ok(())
 }

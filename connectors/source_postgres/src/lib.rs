@@ -1,7 +1,7 @@
 //! The Postgres source: tables and views by COPY BINARY, as Arrow batches.
 //!
 //! [`catalog`] asks what there is, [`prepared`] is a stream of a run, [`form`] decides what is read as what, [`column`] turns binary fields into Arrow
-//! arrays, [`batch`] collects tuples, [`emitter`] cuts batches, [`printed`] is how rows look that cannot be moved, [`full_refresh`] and [`incremental`] drive a copy;
+//! arrays, [`permission`] says whether all of a table may be read, [`batch`] collects tuples, [`emitter`] cuts batches, [`printed`] is how rows look that cannot be moved, [`full_refresh`] and [`incremental`] drive a copy;
 //! [`cursor`] is what the latter goes by, and [`position`] how far it came. One repeatable-read transaction spans all
 //! streams of an instance.
 
@@ -13,6 +13,7 @@ mod emitter;
 mod form;
 mod full_refresh;
 mod incremental;
+mod permission;
 mod position;
 mod prepared;
 mod printed;
@@ -26,6 +27,8 @@ use pgwire::Session;
 use prepared::Prepared;
 use table::Table;
 
+/// A policy that would hide rows is an error, never a part of a table that looks whole.
+const WHOLE_TABLES: &str = "SET row_security = off";
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
 /// A session that reads, and the tables that were prepared.
@@ -39,7 +42,8 @@ impl Connector for PostgresSource {
     const MANIFEST: &'static str = include_str!("../manifest.json");
 
     fn open(config: Value) -> Result<(PostgresSource, Server)> {
-        let session = Session::open(config_of(config)?)?;
+        let mut session = Session::open(config_of(config)?)?;
+        session.connection.execute(WHOLE_TABLES).map_err(sdk::Error::from)?;
         let server = session.server();
         Ok((PostgresSource { session, streams: Vec::new() }, server))
     }
@@ -68,7 +72,9 @@ impl Source for PostgresSource {
             .into_iter()
             .map(|request| {
                 let table = catalog::table(&mut self.session.connection, &schema, &request.name)?;
-                Prepared::new(&request, table)
+                let prepared = Prepared::new(&request, table)?;
+                permission::verify(&mut self.session.connection, &prepared.table)?;
+                Ok(prepared)
             })
             .collect::<Result<_>>()?;
         log::point("source.prepared");

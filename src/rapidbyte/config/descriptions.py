@@ -40,8 +40,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "among `columns`.",
     "StreamSection.tie_breaker_field": "A second column that tells apart rows of the same cursor; not the cursor "
     "itself, and among `columns`.",
-    "StreamSection.null_cursor": "What becomes of rows without a cursor, for `incremental` only: the run fails, or "
-    "they are left out.",
+    "StreamSection.null_cursor": "What becomes of rows without a cursor, or with one that is infinite or NaN, which no "
+    "later row could come after; for `incremental` only: the run fails, or they are left out.",
     "StreamSection.cursor_lag": "How far a run stays behind, for `incremental` only, so that rows which are committed "
     "late are not missed: seconds before the server's clock for dates and times, units below the greatest value for "
     "numbers.",

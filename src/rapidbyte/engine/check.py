@@ -62,7 +62,9 @@ def _checks(plan: Plan, crew: Crew) -> list[Check]:
         checks.append(_readable(spec, stream))
         if chain.stages:
             checks.append(_reshaped(spec, leaving[index]))
-        checks += [Check(spec.name, "schema", CheckStatus.WARN, change) for change in plans.get(index, ())]
+        if index in plans:
+            checks.append(_writable(spec))
+            checks += [Check(spec.name, "schema", CheckStatus.WARN, change) for change in plans[index]]
     return checks
 
 
@@ -87,6 +89,11 @@ def _readable(spec: StreamSpec, stream: Stream) -> Check:
 def _reshaped(spec: StreamSpec, stream: Stream) -> Check:
     names = ", ".join(column.name for column in stream.columns)
     return Check(spec.name, "transforms", CheckStatus.OK, f"{len(stream.columns)} columns leave them: {names}")
+
+
+def _writable(spec: StreamSpec) -> Check:
+    message = f"the destination has what {spec.write_mode.value} needs: privileges, types and keys"
+    return Check(spec.name, "target", CheckStatus.OK, message)
 
 
 def _ignore(line: LogLine) -> None:

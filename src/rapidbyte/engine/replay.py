@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rapidbyte.engine.cancellation import Cancellation
+from rapidbyte.engine.chain import Chain
 from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.documents import NO_RUN, prepare_request, read_streams
 from rapidbyte.engine.events import Event, StreamFinished, StreamProgress, StreamStarted
+from rapidbyte.engine.ledgers import Ledgers
 from rapidbyte.engine.plan import Plan, make_plan
 from rapidbyte.engine.points import reach
 from rapidbyte.engine.replay_letters import Batch, batches, reason_to_keep
@@ -25,7 +27,7 @@ from rapidbyte.engine.run import load_pipeline
 from rapidbyte.errors import ConfigError, ErrorInfo
 from rapidbyte.frames import Rejection
 from rapidbyte.model import KeptLetter, Pipeline, ReplayReport, StateSpec, Stream, StreamReplay, StreamReport
-from rapidbyte.state import Selection, State, StoredLetter, open_state
+from rapidbyte.state import RejectedAt, Selection, State, StoredLetter, open_state
 from rapidbyte.wasm import ArtifactCache, Call
 
 _PAGE = 256
@@ -122,6 +124,8 @@ class _Wanted:
     def kept(self, stored: StoredLetter, stream: Stream | None) -> str | None:
         """Say why a letter cannot be replayed, or return None."""
         spec = next((spec for spec in self.pipeline.streams if spec.name == stored.letter.stream), None)
+        if self.pipeline.transforms and stored.letter.rejected_at is not RejectedAt.DESTINATION:
+            return "the pipeline's transforms have to see it; run the pipeline where it reads the row again"
         return reason_to_keep(stored, spec, stream, self.last_run_at)
 
 
@@ -196,12 +200,15 @@ class _Replay:
 
 
 def _described(plan: Plan, crew: Crew) -> Mapping[str, Stream]:
-    """Ask the source what its streams are, by their names in the pipeline; it is read no further."""
-    source = crew.hire(plan.source)
-    crew.result(source.open())
+    """Ask the source, and the transforms after it, what leaves them, by the streams' names; no row is read."""
+    source, chain = crew.hire(plan.source), Chain(plan, crew, Ledgers())
+    for opening in (source.open(), *chain.open()):
+        crew.result(opening)
     prepare = prepare_request(plan.pipeline, NO_RUN, plan.streams, None)
     streams = crew.result(source.call(Call.PREPARE, prepare, lambda answer: read_streams(answer, source.name)))
-    crew.dismiss((source,))
+    for place in range(len(chain.stages)):
+        streams = crew.result(chain.prepare(place, NO_RUN, streams)).streams
+    crew.dismiss((source, *chain.stages))
     return {spec.name: stream for spec, stream in zip(plan.streams, streams, strict=True)}
 
 
