@@ -7,9 +7,9 @@ Sizes are bytes, durations are seconds, counts are rows unless a name says other
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, Self
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -270,14 +270,39 @@ class StreamReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectorUsage:
+    """What the instances of one connector used in a run; the memory is that of the largest of them.
+
+    `cpu_s` is the time of their threads, in the connector's code and in what the host did for it when it was called.
+    """
+
+    connector: str
+    instances: int = 0
+    memory_peak_bytes: int = 0
+    host_calls: int = 0
+    cpu_s: float = 0.0
+
+    def with_instance(self, memory_bytes: int, host_calls: int, cpu_s: float) -> Self:
+        """Return what one more instance makes of it."""
+        return replace(
+            self,
+            instances=self.instances + 1,
+            memory_peak_bytes=max(self.memory_peak_bytes, memory_bytes),
+            host_calls=self.host_calls + host_calls,
+            cpu_s=self.cpu_s + cpu_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
-    """What a run did: its streams in the order of the document."""
+    """What a run did: its streams in the order of the document, its connectors in that of the data."""
 
     run_id: str
     pipeline: str
     status: RunStatus
     duration_s: float
     streams: tuple[StreamReport, ...]
+    connectors: tuple[ConnectorUsage, ...] = ()
 
     @property
     def rows_read(self) -> int:

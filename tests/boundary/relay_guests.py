@@ -147,10 +147,13 @@ def transform_guest(
     *,
     prepared: Mapping[str, object] | None = None,
     before_answer: str = "",
+    failed: Mapping[str, object] | None = None,
+    abi: str = "1.2",
 ) -> bytes:
     """Return a transform that takes its steps, does `before_answer` and answers.
 
-    A step is TAKE, which drops what it took unless GIVE follows; a frame to emit; or a row to reject.
+    A step is TAKE, which drops what it took unless GIVE follows; a frame to emit; or a row to reject. `before_answer`
+    may call `$deeper`, which never returns, and `$failed`, which gives the answer `failed`.
     """
     script = _Script()
 
@@ -169,12 +172,16 @@ def transform_guest(
         "rb_prepare": script.answer({"ok": {"streams": [STREAM]}} if prepared is None else prepared),
         "rb_run": f"{script.rename_stream()} {taken} {before_answer} {answers}",
     }
-    return build(bodies, fields="\n".join(script.fields), manifest=manifest_of("transform"))
+    functions = (
+        "(func $deeper (call $deeper))",
+        f"(func $failed (result i64) {script.answer(failure('failed') if failed is None else failed)})",
+    )
+    return build(bodies, fields="\n".join([*script.fields, *functions]), manifest=manifest_of("transform", abi=abi))
 
 
-def identity_guest(frames: int, rows: int) -> bytes:
-    """Return a transform that gives so many frames on as they come, which have so many rows together."""
-    return transform_guest([TAKE, GIVE] * frames, moved(rows))
+def identity_guest(frames: int, rows: int, *, streams: int = 1) -> bytes:
+    """Return a transform that gives so many frames of a stream on as they come, which have so many rows together."""
+    return transform_guest([TAKE, GIVE] * frames, moved(rows), prepared={"ok": {"streams": [STREAM] * streams}})
 
 
 def destination_guest(

@@ -10,9 +10,9 @@ import pytest
 
 import rapidbyte
 from boundary.fix_runs import ENDLESS, GOOD_DESTINATION, GOOD_SOURCE, MakeDocument, Run, recorded
-from boundary.relay_guests import STREAM, destination_guest, moved, source_guest, whole_stream
+from boundary.relay_guests import STREAM, destination_guest, identity_guest, moved, source_guest, whole_stream
 from rapidbyte.errors import ConnectorCrashError
-from rapidbyte.model import RunStatus
+from rapidbyte.model import KIB, RunStatus
 from rapidbyte.wasm import Level
 
 
@@ -35,6 +35,21 @@ def test_a_run_counts_what_was_sent_and_what_is_durable(run: Run, state_path: Pa
     assert (stream.name, stream.rows_read, stream.rows_written, stream.bytes_read) == ("t", 5, 5, 40)
     assert (stream.batches, stream.attempts, report.status) == (2, 1, RunStatus.COMPLETED)
     assert recorded(state_path) == (RunStatus.COMPLETED, None)
+
+
+def test_a_run_tells_what_each_connector_used(document: MakeDocument, state_path: Path) -> None:
+    values = with_streams(document(_source_of(2), GOOD_DESTINATION, transforms=[identity_guest(4, 5, streams=2)]), 2, 2)
+    used = rapidbyte.run_pipeline(values, state_path=state_path).connectors
+    assert [(usage.connector, usage.instances) for usage in used] == [
+        ("source test", 2),
+        ("transform test", 2),
+        ("destination test", 2),
+    ]
+    assert [usage.memory_peak_bytes for usage in used] == [2 * 64 * KIB] * 3
+    # For each stream four frames: made, filled, sealed and sent; taken, looked at and sent on; taken and dropped, and
+    # then the end and a checkpoint.
+    assert [usage.host_calls for usage in used] == [2 * 4 * 4, 2 * 4 * 3, 2 * (4 * 2 + 2)]
+    assert all(0 < usage.cpu_s < 5 for usage in used)
 
 
 def test_an_empty_stream_is_whole(run: Run) -> None:

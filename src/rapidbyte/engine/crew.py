@@ -7,6 +7,7 @@ listens for the failures of that stage.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -21,8 +22,8 @@ from rapidbyte.engine.plan import GuestPlan
 from rapidbyte.engine.stage import Stage, Surroundings
 from rapidbyte.errors import CancelledRunError, ErrorInfo, InternalError, RapidbyteError
 from rapidbyte.frames import BufferPool, QueueAbortedError
-from rapidbyte.model import MIB
-from rapidbyte.wasm import NO_STATE, Level, StatePort, Watchdog
+from rapidbyte.model import MIB, ConnectorUsage
+from rapidbyte.wasm import NO_STATE, InstanceUsage, Level, StatePort, Watchdog
 
 _TICK_S = 0.1
 _MAX_WAITING_LINES = 1000  # of log, from one tick to the next; a connector may say no more
@@ -48,14 +49,24 @@ class Crew:
         self._failures: list[BaseException] = []
         self._watchdog = Watchdog()
         self._stages: list[Stage] = []
-        self._surroundings = Surroundings(self.pool, self._watchdog, self._note_line, self._failures.append, state_of)
+        self._usage: dict[str, ConnectorUsage] = {}
+        self._usage_lock = threading.Lock()
+        self._surroundings = Surroundings(
+            self.pool, self._watchdog, self._note_line, self._failures.append, self._note_usage, state_of
+        )
 
     def hire(self, plan: GuestPlan, failures: list[BaseException] | None = None) -> Stage:
         """Make a stage that this crew will end. It notes its failures in `failures`, or else they are the crew's."""
         around = self._surroundings
+        self._usage.setdefault(plan.name, ConnectorUsage(plan.name))
         stage = Stage(plan, around if failures is None else replace(around, on_failure=failures.append))
         self._stages.append(stage)
         return stage
+
+    @property
+    def usage(self) -> tuple[ConnectorUsage, ...]:
+        """What the connectors have used whose stages were closed, in the order in which they were first hired."""
+        return tuple(self._usage.values())
 
     def dismiss(self, stages: Collection[Stage]) -> None:
         """Stop some stages, and close them, now."""
@@ -107,6 +118,11 @@ class Crew:
     def _note_line(self, connector: str, level: Level, message: str) -> None:
         if self._log_lines.qsize() < _MAX_WAITING_LINES:
             self._log_lines.put(LogLine(connector, level, message))
+
+    def _note_usage(self, connector: str, used: InstanceUsage) -> None:
+        with self._usage_lock:
+            before = self._usage[connector]
+            self._usage[connector] = before.with_instance(used.memory_bytes, used.host_calls, used.cpu_s)
 
     def _pass_lines_on(self) -> None:
         for _ in range(self._log_lines.qsize()):  # those of now: a connector may write faster than they are passed on

@@ -54,7 +54,8 @@ def run_pipeline(
             reach("engine.started")
             rejects = Rejects(loaded.name, run_id, loaded.streams, state.dead_letters)
             streams = Transfer(plan, run_id, crew, rejects, tell).execute()
-        report = RunReport(run_id, loaded.name, RunStatus.COMPLETED, time.monotonic() - started_s, streams)
+        took_s = time.monotonic() - started_s
+        report = RunReport(run_id, loaded.name, RunStatus.COMPLETED, took_s, streams, crew.usage)
         reach("engine.before_record")
         state.runs.finish(report, datetime.now(UTC))
     tell(RunFinished(report))

@@ -16,19 +16,20 @@ from rapidbyte.engine.plan import GuestPlan
 from rapidbyte.engine.points import reach
 from rapidbyte.errors import CancelledRunError
 from rapidbyte.frames import BufferPool, FrameLimits
-from rapidbyte.wasm import Call, Instance, InstanceSetup, Level, Port, StatePort, Watchdog
+from rapidbyte.wasm import Call, Instance, InstanceSetup, InstanceUsage, Level, Port, StatePort, Watchdog
 
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the stages of one run share: memory, the watchdog, whom to tell of lines and failures, what each keeps."""
+    """What the stages of one run share: memory, the watchdog, whom to tell of what happens, and what each keeps."""
 
     pool: BufferPool
     watchdog: Watchdog
     on_log: Callable[[str, Level, str], None]
     on_failure: Callable[[BaseException], None]
+    on_usage: Callable[[str, InstanceUsage], None]
     state_of: Callable[[str], StatePort]
 
 
@@ -138,3 +139,4 @@ class Stage:
             instance, self._instance = self._instance, None
         if instance is not None:
             instance.close()
+            self._surroundings.on_usage(self.name, instance.usage)

@@ -3,7 +3,7 @@
 from rapidbyte.wasm.abi import Call, Level
 from rapidbyte.wasm.artifact import Artifact, ArtifactCache
 from rapidbyte.wasm.config_schema import find_config_problems
-from rapidbyte.wasm.instance import Instance, InstanceSetup
+from rapidbyte.wasm.instance import Instance, InstanceSetup, InstanceUsage
 from rapidbyte.wasm.manifest import Manifest, read_manifest
 from rapidbyte.wasm.ports import NO_STATE, Inlet, Outlet, Port, Relay, StatePort
 from rapidbyte.wasm.state_names import StateName
@@ -17,6 +17,7 @@ __all__ = [
     "Inlet",
     "Instance",
     "InstanceSetup",
+    "InstanceUsage",
     "Level",
     "Manifest",
     "Outlet",

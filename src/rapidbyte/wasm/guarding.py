@@ -45,7 +45,8 @@ _ENDED_BY_INTERRUPT = frozenset(("aborted", "interrupted"))
 class Refusals:
     """What went wrong in an instance's imports: `message` is the last one, `host_error` where we are at fault.
 
-    `has_aborted_peer` tells that the guest learned of a failure at the other end of the channel.
+    `has_aborted_peer` tells that the guest learned of a failure at the other end of the channel; `calls` counts all
+    calls of imports.
     """
 
     interrupt: Interrupt
@@ -53,6 +54,7 @@ class Refusals:
     message: str = ""
     host_error: BaseException | None = None
     has_aborted_peer: bool = False
+    calls: int = 0
 
     def status_of(self, error: BaseException) -> Status:
         """Take note of an error and return the status that stands for it."""
@@ -101,6 +103,7 @@ def guarded(function: _Import[_Owner, _Parameters]) -> _Import[_Owner, _Paramete
     @functools.wraps(function)
     def answer(owner: _Owner, /, *args: _Parameters.args, **kwargs: _Parameters.kwargs) -> int:
         refusals = owner.refusals
+        refusals.calls += 1
         if refusals.is_closed:
             return Status.CLOSED
         try:

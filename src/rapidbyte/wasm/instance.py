@@ -56,6 +56,15 @@ class InstanceSetup:
     state: StatePort = NO_STATE
 
 
+@dataclass(frozen=True, slots=True)
+class InstanceUsage:
+    """What an instance used from its start to its end: its greatest memory, host calls, and time of its thread."""
+
+    memory_bytes: int
+    host_calls: int
+    cpu_s: float
+
+
 class Instance:
     """A running connector. Use it through `with`, or call `close`."""
 
@@ -74,6 +83,8 @@ class Instance:
         self._report = ReportImports(self._refusals, setup.on_log)
         self._is_open = False
         self._has_ended = False
+        self._cpu_s = 0.0
+        self._memory_bytes = 0
         try:
             imports = (self._channel, self._sockets, self._report, StateImports(self._refusals, setup.state))
             self._guest = Guest(setup.name, artifact, setup.max_memory_bytes, imports)
@@ -108,6 +119,11 @@ class Instance:
                 )
         finally:
             self._channel.port = None
+
+    @property
+    def usage(self) -> InstanceUsage:
+        """What the instance has used; it is complete after `close`."""
+        return InstanceUsage(self._memory_bytes, self._refusals.calls, self._cpu_s)
 
     def interrupt(self) -> None:
         """Tell the guest to stop, from any thread; its present call and all later ones but `rb_close` are cancelled."""
@@ -158,12 +174,16 @@ class Instance:
 
     def _guarded(self, act: Callable[[], Any], due: Callable[[], float]) -> Any:
         """Run guest code under the watchdog; a trap ends the instance."""
+        began_s = time.thread_time()
         try:
             with self._setup.watchdog.guard(self._interrupt, due, self._guest.kill):
                 return act()
         except (Trap, WasmtimeError) as error:
             self._has_ended = True
             raise self._crash(error) from error
+        finally:
+            self._cpu_s += time.thread_time() - began_s
+            self._memory_bytes = self._guest.memory.size_bytes  # it never shrinks
 
     def _exchange(self, call: Call, request: bytes) -> bytes:
         """Pass a request and fetch the result; a pointer outside the memory ends the instance."""

@@ -30,6 +30,7 @@ from rapidbyte.model import (
     CheckReport,
     CheckStatus,
     Column,
+    ConnectorUsage,
     RunReport,
     RunStatus,
     StateSpec,
@@ -157,7 +158,12 @@ def test_report_of_a_run(snapshot: SnapshotAssertion) -> None:
         StreamReport("flights", 336_776, 336_776, 61_234_567, 21, 1.5, 1),
         StreamReport("a_rather_long_name", 1, 1, 10, 1, 0.0, 1),
     )
-    assert run_command.report_text(RunReport("5eed", "nightly", RunStatus.COMPLETED, 1.75, streams)) == snapshot
+    used = (
+        ConnectorUsage("source postgres", 2, 3_145_728, 12_345, 0.5),
+        ConnectorUsage("destination postgres", 2, 4_194_304, 9_876, 1.25),
+    )
+    report = RunReport("5eed", "nightly", RunStatus.COMPLETED, 1.75, streams, used)
+    assert run_command.report_text(report) == snapshot
 
 
 def test_rows_of_a_dry_run(snapshot: SnapshotAssertion) -> None:

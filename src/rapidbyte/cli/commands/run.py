@@ -17,6 +17,7 @@ from rapidbyte.model import RunReport, StreamPreview
 _PREVIEW_ROWS = 10
 _SHOWN_CHARS = 40
 _FIGURES = ("rows", "MB", "seconds", "rows/s")
+_USAGE = ("instances", "peak MB", "host calls", "CPU s")
 
 
 def execute(options: Options, output: Output, signals: Signals) -> ExitCode:
@@ -85,12 +86,28 @@ def report_text(report: RunReport) -> str:
         for stream in report.streams
     ]
     table = aligned(("stream", *_FIGURES), rows, right=_FIGURES)
+    if report.connectors:
+        table = f"{table}\n\n{_usage_text(report)}\n"
     noun = "row" if report.rows_written == 1 else "rows"
     return (
         f"{table}\n"
         f"{report.pipeline}: {counted(report.rows_written)} {noun}, {megabytes(report.bytes_read)} MB "
         f"in {report.duration_s:.2f} s ({report.status.value}, run {report.run_id})"
     )
+
+
+def _usage_text(report: RunReport) -> str:
+    rows = [
+        (
+            usage.connector,
+            counted(usage.instances),
+            megabytes(usage.memory_peak_bytes),
+            counted(usage.host_calls),
+            f"{usage.cpu_s:.2f}",
+        )
+        for usage in report.connectors
+    ]
+    return aligned(("connector", *_USAGE), rows, right=_USAGE)
 
 
 def report_document(report: RunReport) -> dict[str, object]:
@@ -118,5 +135,15 @@ def report_document(report: RunReport) -> dict[str, object]:
                 "attempts": stream.attempts,
             }
             for stream in report.streams
+        ],
+        "connectors": [
+            {
+                "name": usage.connector,
+                "instances": usage.instances,
+                "memory_peak_bytes": usage.memory_peak_bytes,
+                "host_calls": usage.host_calls,
+                "cpu_s": usage.cpu_s,
+            }
+            for usage in report.connectors
         ],
     }
