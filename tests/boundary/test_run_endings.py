@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -9,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import rapidbyte
-from boundary.fix_runs import ENDLESS, GOOD_DESTINATION, GOOD_SOURCE, Run, recorded
+from boundary.fix_runs import ENDLESS, GOOD_DESTINATION, GOOD_SOURCE, MakeDocument, Run, recorded
 from boundary.relay_guests import destination_guest, endless_source_guest, moved, source_guest
-from rapidbyte.errors import CancelledRunError
+from rapidbyte.errors import CancelledRunError, ConnectorCrashError
 from rapidbyte.model import RunStatus
 
 
@@ -48,6 +49,25 @@ def test_endless_guests_are_ended_when_the_run_is_cancelled(run: Run) -> None:
             cancel=cancel,
         )
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "name"),
+    [
+        (source_guest([], moved(0), before_answer=ENDLESS), GOOD_DESTINATION, "source test"),
+        (endless_source_guest(), destination_guest(None, moved(0), before_receiving=ENDLESS), "destination test"),
+    ],
+)
+def test_the_connector_that_came_to_its_deadline_is_named_and_not_its_peer(
+    document: MakeDocument, state_path: Path, source: bytes, destination: bytes, name: str
+) -> None:
+    values = json.loads(
+        json.dumps(document(source, destination)).replace('"timeout_seconds": 5', '"timeout_seconds": 0.3')
+    )
+    with pytest.raises(ConnectorCrashError) as caught:
+        rapidbyte.run_pipeline(values, state_path=state_path)
+    assert caught.value.code == "timeout"
+    assert caught.value.message.startswith(f"{name} made no progress for 0.3 s.")
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, ValueError])

@@ -28,7 +28,7 @@ from rapidbyte.engine.rejects import Rejects
 from rapidbyte.engine.resumption import Resumption, resume
 from rapidbyte.engine.stage import Stage
 from rapidbyte.errors import ErrorInfo, InternalError
-from rapidbyte.frames import Rejection
+from rapidbyte.frames import QueueAbortedError, Rejection
 from rapidbyte.model import CheckpointInterval, Stream
 from rapidbyte.state import RejectedAt
 from rapidbyte.wasm import Call, Inlet, Outlet
@@ -58,8 +58,9 @@ class Lane:
 
     @property
     def failure(self) -> BaseException | None:
-        """What ended the lane, if anything did."""
-        return first_failure(self._failures) if self._failures else None
+        """What ended the lane, if anything did. Whoever gave up because of its peer waits for that one's reason."""
+        failure = first_failure(self._failures) if self._failures else None
+        return None if isinstance(failure, QueueAbortedError) and self.busy else failure
 
     def prepare_source(self, check: Callable[[tuple[Stream, ...]], None]) -> Future[tuple[Stream, ...]]:
         """Look all streams up; `check` may raise."""

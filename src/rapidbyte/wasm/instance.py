@@ -197,9 +197,14 @@ class Instance:
             if length > MAX_RESULT_BYTES:
                 raise bad_result(self._setup.name, f"it has {length} bytes, more than {MAX_RESULT_BYTES}")
             return self._guest.memory.read(packed >> 32, length)
-        except InternalError:
+        except InternalError as error:
             self._has_ended = True
-            raise
+            if error.code != "bad_pointer":
+                raise
+            details = (("connector", self._setup.name),)
+            raise InternalError(
+                f"{self._setup.name}: {error.message}", ErrorInfo(error.code, details=details)
+            ) from error
 
     def _true_reason(self, error: RapidbyteError) -> RapidbyteError:
         """Return what a guest's error is really due to: an order to stop, a failure of the host, or itself."""
