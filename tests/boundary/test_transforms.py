@@ -196,6 +196,12 @@ def test_the_stage_that_failed_is_the_one_that_is_told(
     assert caught.value.code == code
 
 
+def test_the_transform_that_never_sends_the_end_is_the_one_that_is_named(run: Run) -> None:
+    with pytest.raises(InternalError) as caught:
+        run(GOOD_SOURCE, GOOD_DESTINATION, transforms=[identity_guest(3, 5), _IDENTITY])
+    assert caught.value.message.startswith("transform test (transforms[0]) ended without sending the end of t.")
+
+
 @pytest.mark.parametrize(("is_whole", "size_bytes"), [(True, 0), (False, 64 * MIB)])
 def test_a_stream_that_a_transform_needs_whole_is_committed_at_its_end_only(
     run: Run, is_whole: bool, size_bytes: int
