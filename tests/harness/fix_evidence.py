@@ -9,7 +9,7 @@ import pytest
 import rapidbyte
 from harness.evidence import Evidence, Section
 from harness.names import SchemaPair
-from harness.providers import DSN_VARIABLE, MAJOR_VARIABLE, ProvidedServer
+from harness.providers import VARIABLES, ProvidedServer
 from harness.reproduction import reproduction
 from harness.server_log import log_of_test, nonce_of
 
@@ -45,7 +45,7 @@ def _sections(item: pytest.Function) -> Iterator[Section]:
     if isinstance(server := item.funcargs.get("provided_server"), ProvidedServer):
         yield "the server's log", _log(item, server)
     path, _, _ = item.nodeid.partition("::")
-    yield "run it again", reproduction(path, item.name, (DSN_VARIABLE, MAJOR_VARIABLE))
+    yield "run it again", reproduction(path, item.name, VARIABLES)
 
 
 def _log(item: pytest.Function, server: ProvidedServer) -> str:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,10 +37,15 @@ _CONNECT_TIMEOUT_S = 10
 
 def lease_folder(major: int = DEFAULT_MAJOR, settings: Mapping[str, str] = SETTINGS) -> Path:
     """Give the folder in which processes that want the same kind of server meet; made for this user alone."""
-    kind = hashlib.sha256(json.dumps([major, sorted(settings.items())]).encode()).hexdigest()[:8]
+    return private_folder(f"postgres-{major}", [major, sorted(settings.items())])
+
+
+def private_folder(name: str, kind: Sequence[object]) -> Path:
+    """Make a folder for this user alone, outside of any sandbox: one for each name and `kind`, which JSON can hold."""
+    digest = hashlib.sha256(json.dumps(kind).encode()).hexdigest()[:8]
     cache = os.environ.get("XDG_CACHE_HOME")
     root = Path(cache, "rapidbyte") if cache else Path(tempfile.gettempdir(), f"rapidbyte-{os.getuid()}")
-    folder = root / f"postgres-{major}-{kind}"
+    folder = root / f"{name}-{digest}"
     root.parent.mkdir(parents=True, exist_ok=True)
     for place in (root, folder):
         place.mkdir(mode=0o700, exist_ok=True)
@@ -53,7 +58,7 @@ def lease_server(folder: Path, major: int = DEFAULT_MAJOR, settings: Mapping[str
     """Join the server of a lease folder, or start it. Its `close` gives the lease back."""
     lock = folder / "lock"
     current = folder / "current"
-    with _locked(lock):
+    with locked(lock):
         server = _join(current)
         if server is None:
             server = EmbeddedPostgres.start(major=major, settings=settings, join_lock=lock)
@@ -81,7 +86,8 @@ def _answers(address: ServerAddress) -> bool:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file within the block; wait for whoever holds it."""
     with path.open("a", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

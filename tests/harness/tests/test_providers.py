@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from harness.providers import DSN_VARIABLE, MAJOR_VARIABLE, external_address, provide_server
+from harness.errors import ProviderError
+from harness.providers import CONTAINER_VARIABLE, DSN_VARIABLE, MAJOR_VARIABLE, external_address, provide_server
 from harness.shared_server import lease_folder
 from rapidbyte.embedded import ServerAddress, WheelMissingError
 
@@ -22,6 +25,45 @@ def test_wanted_major_version_is_the_one_that_is_looked_for(monkeypatch: pytest.
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv(MAJOR_VARIABLE, "9")
     with pytest.raises(WheelMissingError, match="No wheel with Postgres 9"):
+        provide_server()
+
+
+@pytest.mark.parametrize("major", [16, 17, 18])
+def test_each_major_version_of_a_wheel_is_served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, major: int) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv(MAJOR_VARIABLE, str(major))
+    provided = provide_server()
+    try:
+        with psycopg.connect(provided.address.dsn()) as session:
+            assert session.info.server_version // 10000 == major
+    finally:
+        provided.close()
+
+
+def test_major_version_must_be_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(MAJOR_VARIABLE, "17beta")
+    with pytest.raises(ProviderError, match="RAPIDBYTE_TEST_POSTGRES is '17beta', and must be a major version"):
+        provide_server()
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # the client of Docker leaves its socket open
+def test_container_without_an_engine_of_docker_is_an_error_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-engine.sock")
+    monkeypatch.setenv(CONTAINER_VARIABLE, "postgres:18")
+    with pytest.raises(
+        ProviderError, match=r"container of postgres:18 .* no Docker engine answers.* Start one, or set"
+    ):
+        provide_server()
+    gc.collect()
+
+
+def test_two_choices_of_a_server_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CONTAINER_VARIABLE, "postgres:18")
+    monkeypatch.setenv(DSN_VARIABLE, "host=db.example")
+    with pytest.raises(ProviderError, match="RAPIDBYTE_TEST_DSN and RAPIDBYTE_TEST_CONTAINER each choose a server"):
         provide_server()
 
 
