@@ -10,18 +10,13 @@ from contextlib import suppress
 import pytest
 
 from boundary.wat_guests import Host, build
-from harness.tls import HOST, Authority, make_authority, server_context, serving
+from harness.tls import HOST, Authority, server_context, serving
 from rapidbyte.wasm import Call, Instance
 from rapidbyte.wasm.abi import Status
 
 _HOST = '(data (i32.const 0) "127.0.0.1")'
 _CONNECT = "(call $sock_connect (i32.const 0) (i32.const 9) (i32.const {port}) (i32.const 5000))"
 _START = "(call $sock_start_tls (global.get $a) (local.get $pointer) (local.get $length) (i32.const 5000))"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return make_authority(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

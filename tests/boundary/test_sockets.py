@@ -22,23 +22,10 @@ _DEAD = Endpoint(socket.AF_INET, ("192.0.2.1", 9))  # TEST-NET-1: never answers
 
 
 @pytest.fixture
-def interrupt() -> Iterator[Interrupt]:
-    with Interrupt() as interrupt:
-        yield interrupt
-
-
-@pytest.fixture
 def listener() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(_TIMEOUT_S)
         yield listener
-
-
-@pytest.fixture
-def table(interrupt: Interrupt) -> Iterator[SocketTable]:
-    table = SocketTable(interrupt)
-    yield table
-    table.close()
 
 
 @pytest.fixture

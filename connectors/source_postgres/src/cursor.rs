@@ -182,47 +182,11 @@ fn of_column(error: Error, table: &Table, column: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use pgwire::oid;
-    use sdk::{DataErrorPolicy, NullCursor, SchemaEvolution, StreamRequest, SyncMode, WriteMode};
+    use sdk::{StreamRequest, WriteMode};
 
     use super::Cursor;
-    use crate::table::{Table, TableColumn};
-
-    fn table(columns: &[(&str, &str, u32)], key: &[&str]) -> Table {
-        let column = |(name, type_name, type_oid): &(&str, &str, u32)| TableColumn {
-            name: (*name).into(),
-            type_name: (*type_name).into(),
-            type_oid: *type_oid,
-            type_modifier: -1,
-            is_nullable: true,
-            is_deterministic: true,
-        };
-        Table {
-            schema: "s".into(),
-            name: "t".into(),
-            columns: columns.iter().map(column).collect(),
-            primary_key: key.iter().map(|name| (*name).into()).collect(),
-            estimated_rows: None,
-            estimated_bytes: None,
-        }
-    }
-
-    fn request(cursor: &str, tie_breaker: Option<&str>, write_mode: WriteMode) -> StreamRequest {
-        StreamRequest {
-            index: 0,
-            name: "t".into(),
-            columns: None,
-            sync_mode: SyncMode::Incremental,
-            write_mode,
-            cursor_field: Some(cursor.into()),
-            tie_breaker_field: tie_breaker.map(str::to_owned),
-            null_cursor: NullCursor::Fail,
-            cursor_lag: 0.0,
-            primary_key: None,
-            on_data_error: DataErrorPolicy::Fail,
-            schema_evolution: SchemaEvolution::default(),
-            source: None,
-        }
-    }
+    use crate::samples::{request, table};
+    use crate::table::Table;
 
     fn orders() -> Table {
         let columns = [("id", "integer", oid::INT4), ("at", "numeric(9,2)", oid::NUMERIC), ("j", "jsonb", oid::JSONB)];

@@ -17,6 +17,8 @@ mod permission;
 mod position;
 mod prepared;
 mod printed;
+#[cfg(test)]
+mod samples;
 mod table;
 
 use sdk::{Check, CheckStatus, Connector, Moved, Result, RunRequest, Server, Source, Stream, StreamRequest, log};

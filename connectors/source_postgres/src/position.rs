@@ -221,53 +221,20 @@ mod tests {
     use std::collections::HashMap;
 
     use pgwire::oid;
-    use sdk::{DataErrorPolicy, NullCursor, SchemaEvolution, StreamRequest, SyncMode, WriteMode};
+    use sdk::WriteMode;
     use serde_json::Value;
 
     use super::{MOST_DIGESTS, Position, Taken, digest_of, places};
     use crate::cursor::Cursor;
-    use crate::table::{Table, TableColumn};
-
-    fn table(columns: &[(&str, &str, u32)]) -> Table {
-        let column = |(name, type_name, type_oid): &(&str, &str, u32)| TableColumn {
-            name: (*name).into(),
-            type_name: (*type_name).into(),
-            type_oid: *type_oid,
-            type_modifier: -1,
-            is_nullable: true,
-            is_deterministic: true,
-        };
-        Table {
-            schema: "s".into(),
-            name: "t".into(),
-            columns: columns.iter().map(column).collect(),
-            primary_key: vec![],
-            estimated_rows: None,
-            estimated_bytes: None,
-        }
-    }
+    use crate::samples::{request, table};
+    use crate::table::Table;
 
     fn notes() -> Table {
-        table(&[("c", "integer", oid::INT4), ("note", "text", oid::TEXT)])
+        table(&[("c", "integer", oid::INT4), ("note", "text", oid::TEXT)], &[])
     }
 
     fn cursor(table: &Table) -> sdk::Result<Cursor> {
-        let request = StreamRequest {
-            index: 0,
-            name: "t".into(),
-            columns: None,
-            sync_mode: SyncMode::Incremental,
-            write_mode: WriteMode::Append,
-            cursor_field: Some("c".into()),
-            tie_breaker_field: None,
-            null_cursor: NullCursor::Fail,
-            cursor_lag: 0.0,
-            primary_key: None,
-            on_data_error: DataErrorPolicy::Fail,
-            schema_evolution: SchemaEvolution::default(),
-            source: None,
-        };
-        Cursor::new(&request, table)
+        Cursor::new(&request("c", None, WriteMode::Append), table)
     }
 
     fn taken(table: &Table, rows: &[(&str, &str)]) -> sdk::Result<Taken> {
@@ -333,11 +300,11 @@ mod tests {
         let table_before = notes();
         let document = position(&table_before, &[("1", "a")])?.unwrap_or_default();
         let places_in = |now: &Table| Position::read(&document, &cursor(now)?, now).map(|p| p.places(now));
-        let more = table(&[("new", "text", oid::TEXT), ("c", "integer", oid::INT4), ("note", "text", oid::TEXT)]);
+        let more = table(&[("new", "text", oid::TEXT), ("c", "integer", oid::INT4), ("note", "text", oid::TEXT)], &[]);
         assert_eq!(places_in(&more)?, Some(vec![1, 2]));
-        let fewer = table(&[("c", "integer", oid::INT4)]);
+        let fewer = table(&[("c", "integer", oid::INT4)], &[]);
         assert_eq!(places_in(&fewer)?, None);
-        let retyped = table(&[("c", "integer", oid::INT4), ("note", "json", oid::JSON)]);
+        let retyped = table(&[("c", "integer", oid::INT4), ("note", "json", oid::JSON)], &[]);
         assert_eq!(places_in(&retyped)?, None);
         Ok(())
     }
@@ -346,7 +313,7 @@ mod tests {
     fn position_of_another_cursor_is_refused() -> sdk::Result<()> {
         let table_before = notes();
         let document = position(&table_before, &[("1", "a")])?.unwrap_or_default();
-        let retyped = table(&[("c", "bigint", oid::INT8), ("note", "text", oid::TEXT)]);
+        let retyped = table(&[("c", "bigint", oid::INT8), ("note", "text", oid::TEXT)], &[]);
         let error = Position::read(&document, &cursor(&retyped)?, &retyped).err();
         assert_eq!(error.map(|error| error.code).as_deref(), Some("cursor_changed"));
         Ok(())

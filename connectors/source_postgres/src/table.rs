@@ -106,18 +106,8 @@ impl Table {
 mod tests {
     use pgwire::oid;
 
-    use super::{Table, TableColumn};
-
-    fn column(name: &str, type_name: &str, type_oid: u32) -> TableColumn {
-        TableColumn {
-            name: name.into(),
-            type_name: type_name.into(),
-            type_oid,
-            type_modifier: -1,
-            is_nullable: true,
-            is_deterministic: true,
-        }
-    }
+    use super::Table;
+    use crate::samples::column;
 
     fn table() -> Table {
         Table {
