@@ -163,7 +163,10 @@ class CheckpointInterval:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """How much a run may use. `parallelism` None lets the engine choose; a stream is tried 1 + `max_retries` times."""
+    """How much a run may use. A stream is tried 1 + `max_retries` times.
+
+    `parallelism` None lets the engine choose, by measuring where `is_tuned`. `flush_bytes` is what batches aim at.
+    """
 
     parallelism: int | None = None
     max_memory_bytes: int = 256 * MIB
@@ -172,6 +175,8 @@ class Resources:
     compression: Compression = Compression.NONE
     checkpoint: CheckpointInterval = CheckpointInterval()
     max_retries: int = 3
+    is_tuned: bool = True
+    flush_bytes: int | None = None
 
 
 class StateBackend(Enum):
@@ -225,13 +230,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A table as its source describes it; estimates are None where the source has none."""
+    """A table as its source describes it; estimates are None where the source has none.
+
+    It can be cut into any ranges of 0 to `extent`, of about equal size each; None where it is read as a whole.
+    """
 
     name: str
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
     estimated_rows: int | None
     estimated_bytes: int | None
+    extent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +262,7 @@ class RunStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StreamReport:
-    """What was moved of one stream. `rows_written` are durable at the destination.
+    """What was moved of one stream, by at most `lanes` at once. `rows_written` are durable at the destination.
 
     `rows_rejected` could not be moved and are left out; `rows_filtered` transforms left out.
     """
@@ -267,6 +276,7 @@ class StreamReport:
     attempts: int
     rows_rejected: int = 0
     rows_filtered: int = 0
+    lanes: int = 1
 
 
 @dataclass(frozen=True, slots=True)

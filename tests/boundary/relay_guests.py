@@ -38,7 +38,7 @@ def failure(code: str, category: str = "data", **more: object) -> Mapping[str, o
 
 
 @dataclass
-class _Script:
+class Script:
     """Texts placed in guest memory, and the code that uses them."""
 
     fields: list[str] = field(default_factory=list)
@@ -73,6 +73,11 @@ class _Script:
             (if (i32.ne (call $emit (local.get $f) {self.place(metadata)}) (i32.const 0))
               (then (return {self.answer(failure("refused", "internal"))})))"""
 
+    def check(self, call: str) -> str:
+        """Return code that ends the run with the code `refused` when a call does not give 0."""
+        refused = self.answer(failure("refused", "internal"))
+        return f"(if (i32.ne {call} (i32.const 0)) (then (return {refused})))"
+
     def take(self) -> str:
         """Return code that takes a frame, and ends the run with the code `aborted` or `status` when none comes."""
         return f"""
@@ -104,7 +109,7 @@ def source_guest(
     fields: str = "",
 ) -> bytes:
     """Return a source that emits `frames` as those of the stream it is asked for, does `before_answer` and answers."""
-    script = _Script()
+    script = Script()
     sends = "".join(script.send(metadata) for metadata in frames)
     answers = script.answer(answer)
     bodies = {
@@ -119,7 +124,7 @@ def source_guest(
 
 def endless_source_guest() -> bytes:
     """Return a source that emits batches of 60,000 bytes until it is stopped."""
-    script = _Script()
+    script = Script()
     body = f"""
         {script.send(frame("schema"))}
         (loop $more
@@ -155,7 +160,7 @@ def transform_guest(
     A step is TAKE, which drops what it took unless GIVE follows; a frame to emit; or a row to reject. `before_answer`
     may call `$deeper`, which never returns, and `$failed`, which gives the answer `failed`.
     """
-    script = _Script()
+    script = Script()
 
     def code(step: str | Mapping[str, object] | None, after: str | Mapping[str, object] | None) -> str:
         assert step is not None
@@ -197,7 +202,7 @@ def destination_guest(
 
     It answers with the code `aborted` after ABORTED, `refused` when its checkpoint is, and `status` otherwise.
     """
-    script = _Script()
+    script = Script()
     commit = (
         ""
         if checkpoint is None

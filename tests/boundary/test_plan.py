@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from boundary.wat_guests import build, manifest_of
+from rapidbyte.engine.division import Parallelism
 from rapidbyte.engine.plan import Plan, make_plan
 from rapidbyte.errors import ConfigError, DocumentError
 from rapidbyte.model import (
@@ -133,16 +135,32 @@ def test_everything_that_does_not_fit_is_told_together(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(("parallelism", "streams", "lanes"), [(3, 5, 3), (3, 2, 2), (1, 5, 1)])
-def test_lanes_are_as_many_as_asked_for_and_never_more_than_streams(
-    tmp_path: Path, parallelism: int, streams: int, lanes: int
+@pytest.mark.parametrize(
+    ("resources", "processors", "expected"),
+    [
+        (Resources(parallelism=3), 2, Parallelism(3, 2, is_measured=False)),
+        (Resources(parallelism=1), 2, Parallelism(1, 2, is_measured=False)),
+        (Resources(), 2, Parallelism(3, 2, is_measured=True)),
+        (Resources(), None, Parallelism(2, 1, is_measured=True)),
+        (Resources(), 64, Parallelism(8, 64, is_measured=True)),
+        (Resources(is_tuned=False), 2, Parallelism(2, 2, is_measured=False)),
+    ],
+)
+def test_lanes_are_as_many_as_asked_for_or_as_the_processors_allow(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    resources: Resources,
+    processors: int | None,
+    expected: Parallelism,
 ) -> None:
-    pipeline = replace(
-        _pipeline(tmp_path),
-        streams=tuple(replace(_STREAM, name=f"t{index}") for index in range(streams)),
-        resources=Resources(parallelism=parallelism),
-    )
-    assert _plan(tmp_path, pipeline).lanes == lanes
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    assert _plan(tmp_path, replace(_pipeline(tmp_path), resources=resources)).parallelism == expected
+
+
+def test_batches_aim_at_what_is_pinned_and_fit_their_frames(tmp_path: Path) -> None:
+    for flush_bytes, expected in ((None, 4 * MIB), (MIB, MIB), (32 * MIB, 8 * MIB)):
+        resources = Resources(flush_bytes=flush_bytes, max_batch_bytes=16 * MIB)
+        assert _plan(tmp_path, replace(_pipeline(tmp_path), resources=resources)).batch_bytes == expected
 
 
 def test_the_lanes_share_the_memory_for_waiting_batches(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ pytest_plugins = [
     "harness.fix_schemas",
     "harness.fix_database",
     "harness.fix_tables",
+    "harness.fix_gate",
+    "harness.fix_shares",
     "harness.fix_role",
     "harness.fix_pipelines",
     "harness.fix_cli",

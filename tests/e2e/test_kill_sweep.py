@@ -6,17 +6,19 @@ and those around a commit in all of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from harness.fix_gate import Gate
 from harness.fix_kills import KillRun
 from harness.fix_pipelines import RunPipeline
 from harness.fix_schemas import Seed
+from harness.fix_shares import Shares
 from harness.fix_tables import Ask
-from harness.kill_points import AFTER_THE_END, AROUND_A_COMMIT, BEFORE_THE_END, WITH_BAD_ROWS
+from harness.kill_points import AFTER_THE_END, AROUND_A_COMMIT, BEFORE_THE_END, WITH_BAD_ROWS, WITH_PARTS
 from harness.names import SchemaPair
 from harness.oracle import TableName, assert_same_table
 from harness.profiles import is_nightly
@@ -34,6 +36,7 @@ WAYS: Mapping[str, Mapping[str, str]] = {
     "incremental append": {"SYNC_MODE": "incremental", "CURSOR": "at", "WRITE_MODE": "append"},
     "incremental upsert": {"SYNC_MODE": "incremental", "CURSOR": "at", "WRITE_MODE": "upsert"},
 }
+_PARTS = "fixtures/pipelines/parts.yaml"
 POINTS = (*BEFORE_THE_END, *AFTER_THE_END)
 BAD_ROW_CASES = tuple(
     (way, point)
@@ -104,3 +107,32 @@ def test_point_that_is_not_reached_fails_the_test(seeded: Seed, kill_run: KillRu
     seeded("fixtures/sql/two_tables.sql")
     with pytest.raises(AssertionError, match="nowhere was not reached: the run ended with 0"):
         kill_run(_PIPELINE, "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("mode", "point"),
+    [
+        (mode, point)
+        for turn, mode in enumerate(("append", "replace"))
+        for place, point in enumerate(WITH_PARTS)
+        if is_nightly() or place % 2 == turn or point in AROUND_A_COMMIT
+    ],
+)
+def test_next_run_moves_all_parts_or_none(
+    session: psycopg.Connection,
+    schemas: SchemaPair,
+    seeded: Seed,
+    make_gate: Callable[[str], Gate],
+    shares: Shares,
+    run_pipeline: RunPipeline,
+    kill_run: KillRun,
+    mode: str,
+    point: str,
+) -> None:
+    seeded("fixtures/sql/large.sql")
+    gate = make_gate("large")
+    with gate.opening(readers=2):
+        kill_run(_PARTS, point, LANES="2", WRITE_MODE=mode, **gate.variables)
+    run_pipeline(_PARTS, LANES="2", WRITE_MODE=mode, **gate.variables)
+    assert_same_table(session, TableName(schemas.source, "large"), TableName(schemas.destination, "large"))
+    assert shares("parts", "large") == []

@@ -40,6 +40,22 @@ IN_A_REPLAY = (
     "replay.committed",
     "replay.settled",
 )
+WITH_PARTS = (  # of a stream that two lanes move together
+    "destination.share_opened",
+    "source.range_read",
+    "source.range_read:4",
+    "destination.before_part",
+    "destination.before_part:2",
+    "destination.part_committed",
+    "destination.part_committed:2",
+    "destination.before_publish",
+    "destination.adopted",
+    "destination.before_receipt",
+    "destination.before_commit",
+    "destination.committed",
+    "engine.moved",
+    "destination.before_finish",
+)
 
 # Where what is durable and what is known of it part ways: killed here in every way of moving, however short the time.
 AROUND_A_COMMIT = ("destination.before_commit", "destination.committed")

@@ -3,7 +3,7 @@
 //! [`prepared`] is a stream and how its rows meet those there, [`target`] knows what the database has and makes what is
 //! missing, [`key`] finds its keys, [`permission`] asks what this user may, [`drift`] tells what differs, [`plan`] fits the columns of a stream to those of its table, [`encode`] turns Arrow
 //! values into binary fields, [`load`] sends them, [`sift`] finds those that are not taken, [`landing`] merges them, [`stream`] holds the transactions, and
-//! [`receipt`] says in each of them what it made durable.
+//! [`receipt`] says in each of them what it made durable. A [`share`] is a table that several sessions fill at once.
 
 mod drift;
 mod encode;
@@ -14,6 +14,7 @@ mod permission;
 mod plan;
 mod prepared;
 mod receipt;
+mod share;
 mod sift;
 mod stream;
 mod target;
@@ -21,7 +22,7 @@ mod target;
 use pgwire::Session;
 use sdk::batch::BatchReader;
 use sdk::{
-    Category, Check, Connector, Destination, Error, FrameKind, Inbox, Moved, PrepareRequest, Receipt, Result,
+    Category, Check, Connector, Destination, Error, FrameKind, Inbox, Moved, PrepareRequest, PublishRequest, Result,
     ResumeRequest, RunRequest, Server, TargetPlan, log,
 };
 use serde::Deserialize;
@@ -30,7 +31,8 @@ use serde_json::Value;
 use drift::Change;
 use load::LoadMethod;
 use prepared::{Prepared, require_own_tables};
-use receipt::Run;
+use receipt::{Progress, Run};
+use share::Share;
 use stream::{Assignment, StreamWriter};
 
 #[derive(Debug, Deserialize)]
@@ -52,12 +54,14 @@ pub struct PostgresDestination {
 }
 
 /// A stream that this session may write, and what the same run has written of it before.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Resumed {
     index: usize,
     attempt: u32,
     rows: u64,
     bytes: u64,
+    /// The table that several sessions fill, as long as it is not the stream's own.
+    share: Option<Share>,
 }
 
 impl Connector for PostgresDestination {
@@ -84,6 +88,11 @@ impl Connector for PostgresDestination {
     }
 
     fn close(&mut self) -> Result<()> {
+        if self.session.connection.is_idle() {
+            for share in self.resumed.iter().filter_map(|resumed| resumed.share.as_ref()) {
+                share::discard(&mut self.session.connection, share)?;
+            }
+        }
         Ok(self.session.close()?)
     }
 }
@@ -109,27 +118,36 @@ impl Destination for PostgresDestination {
         Ok(self.streams.iter().map(plan_of).collect())
     }
 
-    fn resume(&mut self, request: ResumeRequest) -> Result<Option<Receipt>> {
+    fn resume(&mut self, request: ResumeRequest) -> Result<sdk::Resumed> {
         let connection = &mut self.session.connection;
         let prepared = find(&self.streams, request.stream)?;
         receipt::create(connection)?;
         receipt::lock(connection, &self.run, prepared)?;
+        share::sweep(connection, &self.run, prepared)?;
         let found = receipt::read(connection, &self.run, prepared)?;
         let exists = target::columns(connection, &prepared.name)?.is_some();
         let receipt = found.filter(|_| exists); // a table that was dropped is filled anew
         let earlier = receipt.as_ref().filter(|receipt| receipt.run_id == self.run.run_id);
+        let share = if request.is_shared && is_alone(&self.streams, prepared) {
+            share::open(connection, &self.run, prepared, request.attempt)?
+        } else {
+            None
+        };
+        let document = share.as_ref().map(Share::document).transpose()?;
         self.resumed.retain(|resumed| resumed.index != request.stream);
         self.resumed.push(Resumed {
             index: request.stream,
             attempt: request.attempt,
             rows: earlier.map_or(0, |receipt| receipt.rows),
             bytes: earlier.map_or(0, |receipt| receipt.bytes),
+            share,
         });
         log::point("destination.resumed");
-        Ok(receipt)
+        Ok(sdk::Resumed { receipt, share: document })
     }
 
     fn run(&mut self, request: &RunRequest, inbox: &mut Inbox) -> Result<Vec<Moved>> {
+        let share = request.share.as_ref().map(Share::read).transpose()?.map(|share| share.name());
         let mut moved = Vec::new();
         while moved.len() < request.streams.len() {
             let Some(first) = inbox.receive()? else {
@@ -141,20 +159,36 @@ impl Destination for PostgresDestination {
             }
             let index = first.metadata.stream;
             let resumed = self.resumed.iter().find(|resumed| resumed.index == index);
-            let resumed = resumed.ok_or_else(|| unprepared(index))?;
+            if resumed.is_none() && share.is_none() {
+                return Err(unprepared(index));
+            }
             let assignment = Assignment {
                 run: &self.run,
                 prepared: find(&self.streams, index)?,
-                attempt: resumed.attempt,
-                earlier_rows: resumed.rows,
-                earlier_bytes: resumed.bytes,
+                attempt: resumed.map_or(0, |resumed| resumed.attempt),
+                earlier_rows: resumed.map_or(0, |resumed| resumed.rows),
+                earlier_bytes: resumed.map_or(0, |resumed| resumed.bytes),
                 method: self.load_method,
                 interval: request.checkpoint,
+                share: share.as_ref(),
             };
             let reader = BatchReader::new(&first.frame)?;
             moved.push(StreamWriter::begin(&mut self.session.connection, assignment, reader)?.write(inbox)?);
         }
         Ok(moved)
+    }
+
+    fn publish(&mut self, request: PublishRequest) -> Result<Vec<Moved>> {
+        let index = request.stream;
+        let prepared = find(&self.streams, index)?;
+        let resumed = self.resumed.iter_mut().find(|resumed| resumed.index == index);
+        let resumed = resumed.ok_or_else(|| unprepared(index))?;
+        let share = resumed.share.as_ref().ok_or_else(|| unprepared(index))?;
+        let (rows, bytes) = (request.rows, request.bytes);
+        let progress = Progress { attempt: resumed.attempt, position: None, rows, bytes, is_complete: true };
+        share::publish(&mut self.session.connection, share, &self.run, prepared, progress)?;
+        resumed.share = None;
+        Ok(vec![Moved { index, rows, bytes }])
     }
 
     fn finish(&mut self) -> Result<()> {
@@ -167,6 +201,11 @@ impl Destination for PostgresDestination {
 
 fn find(streams: &[Prepared], index: usize) -> Result<&Prepared> {
     streams.iter().find(|prepared| prepared.index == index).ok_or_else(|| unprepared(index))
+}
+
+/// Whether no other stream of the run goes to the same table.
+fn is_alone(streams: &[Prepared], prepared: &Prepared) -> bool {
+    streams.iter().filter(|other| other.name == prepared.name).count() == 1
 }
 
 fn unprepared(index: usize) -> Error {

@@ -90,6 +90,16 @@ impl Plan {
         Ok(Plan { table: prepared.name.quoted(), columns, way })
     }
 
+    /// Fit a stream to a table that is filled in the place of its own.
+    pub(crate) fn shared(
+        prepared: &Prepared,
+        schema: &Schema,
+        existing: &[TargetColumn],
+        table: &TargetName,
+    ) -> Result<Plan> {
+        Ok(Plan { table: table.quoted(), ..Plan::new(prepared, schema, existing, Way::Append)? })
+    }
+
     /// The columns of a batch that are written, in the order of the plan.
     pub(crate) fn selected(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         if self.columns.len() == batch.num_columns() {
@@ -240,6 +250,7 @@ mod tests {
             evolution,
             is_sifted: false,
             changes: vec![],
+            columns: vec![],
         };
         Plan::new(&prepared, &Schema::new(fields), existing, Way::Append).ok()
     }

@@ -25,6 +25,8 @@ pub(crate) struct Prepared {
     pub(crate) is_sifted: bool,
     /// What differs between the stream and the table that was there.
     pub(crate) changes: Vec<Change>,
+    /// The columns of the stream.
+    pub(crate) columns: Vec<Column>,
 }
 
 impl Prepared {
@@ -58,6 +60,7 @@ impl Prepared {
             evolution: request.schema_evolution,
             is_sifted: request.on_data_error != DataErrorPolicy::Fail,
             changes,
+            columns: source.columns.clone(),
         };
         verify(connection, &prepared, &source.columns)?;
         Ok(prepared)
@@ -128,6 +131,7 @@ mod tests {
             evolution: SchemaEvolution::default(),
             is_sifted: false,
             changes: vec![],
+            columns: vec![],
         };
         assert!(require_own_tables(&[prepared("a.t", "t"), prepared("b.u", "u")]).is_ok());
         let error = require_own_tables(&[prepared("a.t", "t"), prepared("b.t", "t")]).err();

@@ -13,7 +13,7 @@ use crate::target::{demand, lock_creation, schema_exists, verify_database_privil
 pub(crate) const SCHEMA: &str = "_rapidbyte";
 const TABLE: &str = "_rapidbyte.receipts";
 const LOCK_TIMEOUT: &str = "60s";
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS _rapidbyte.receipts (\
     pipeline text NOT NULL, stream text NOT NULL, target_schema text NOT NULL, target_table text NOT NULL, \
@@ -70,14 +70,18 @@ pub(crate) fn verify(connection: &mut Connection<Socket>) -> Result<()> {
 
 /// Wait until no other session moves this stream of the pipeline, and keep others out as long as this session lasts.
 pub(crate) fn lock(connection: &mut Connection<Socket>, run: &Run, prepared: &Prepared) -> Result<()> {
-    let name = format!("rapidbyte:stream:{}:{}:{}", run.pipeline, prepared.stream, prepared.name.quoted());
-    let key = literal(&name);
+    let key = literal(&lock_name(run, prepared));
     let statements = format!(
         "SET lock_timeout = '{LOCK_TIMEOUT}'; \
          SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended({key}, 0)); RESET lock_timeout"
     );
     connection.execute(&statements).map_err(|error| busy(error.into(), run, prepared))?;
     Ok(())
+}
+
+/// What is locked: the same for all runs that move a stream to its table.
+pub(crate) fn lock_name(run: &Run, prepared: &Prepared) -> String {
+    format!("rapidbyte:stream:{}:{}:{}", run.pipeline, prepared.stream, prepared.name.quoted())
 }
 
 fn busy(error: Error, run: &Run, prepared: &Prepared) -> Error {

@@ -18,8 +18,9 @@ use crate::load::{Load, LoadMethod};
 use crate::plan::{Plan, source_columns};
 use crate::prepared::Prepared;
 use crate::receipt::{self, Progress, Run};
+use crate::share;
 use crate::sift::Sieve;
-use crate::target;
+use crate::target::{self, TargetName};
 
 /// What one `run` writes of a stream, and what the same run has written of it before.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Assignment<'a> {
     pub(crate) earlier_bytes: u64,
     pub(crate) method: LoadMethod,
     pub(crate) interval: CheckpointInterval,
+    /// The table that is filled together with other sessions, which becomes the stream's own later.
+    pub(crate) share: Option<&'a TargetName>,
 }
 
 /// Rows and bytes that arrived, in all and since the last commit.
@@ -159,11 +162,23 @@ impl<'a> StreamWriter<'a> {
             Some(load) => load.finish(self.connection, &self.plan),
             None => Ok(()),
         };
+        if self.assignment.share.is_some() {
+            return self.commit_part(landed);
+        }
         landed.and_then(|()| self.write_receipt(position, is_complete)).map_err(|error| self.rolled_back(error))?;
         log::point("destination.before_commit");
-        self.execute_commit()?;
+        execute_commit(self.connection, self.assignment.prepared)?;
         log::point("destination.committed");
         sdk::checkpoint(self.index(), self.arrived.rows, self.arrived.bytes)
+    }
+
+    /// Commit what arrived to a table that nobody counts on yet.
+    fn commit_part(&mut self, landed: Result<()>) -> Result<()> {
+        landed.map_err(|error| self.rolled_back(error))?;
+        log::point("destination.before_part");
+        execute_commit(self.connection, self.assignment.prepared)?;
+        log::point("destination.part_committed");
+        Ok(())
     }
 
     fn write_receipt(&mut self, position: Option<&Value>, is_complete: bool) -> Result<()> {
@@ -189,25 +204,6 @@ impl<'a> StreamWriter<'a> {
         Ok(())
     }
 
-    fn execute_commit(&mut self) -> Result<()> {
-        let table = self.assignment.prepared.name.display_name();
-        match self.connection.execute("COMMIT") {
-            Ok(tag) if tag == "COMMIT" => Ok(()),
-            Ok(tag) => {
-                let message = format!("The server answered {tag} to COMMIT of {table}.");
-                Err(Error::new(Category::Internal, "not_committed", message).commit_state(CommitState::BeforeCommit))
-            }
-            Err(error) => {
-                let state = if error.is_connection_lost() {
-                    CommitState::AfterCommitUnknown
-                } else {
-                    CommitState::BeforeCommit
-                };
-                Err(Error::from(error).commit_state(state).detail("table", table))
-            }
-        }
-    }
-
     /// Roll back after `error`, which stays the error also when the connection is gone: then the server rolls back.
     fn rolled_back(&mut self, error: Error) -> Error {
         let undone = self.load.as_mut().is_none_or(|load| load.abandon(self.connection).is_ok())
@@ -220,16 +216,38 @@ impl<'a> StreamWriter<'a> {
     }
 }
 
+/// Commit, and say of a failure what is known of it.
+pub(crate) fn execute_commit(connection: &mut Connection<Socket>, prepared: &Prepared) -> Result<()> {
+    let table = prepared.name.display_name();
+    match connection.execute("COMMIT") {
+        Ok(tag) if tag == "COMMIT" => Ok(()),
+        Ok(tag) => {
+            let message = format!("The server answered {tag} to COMMIT of {table}.");
+            Err(Error::new(Category::Internal, "not_committed", message).commit_state(CommitState::BeforeCommit))
+        }
+        Err(error) => {
+            let state =
+                if error.is_connection_lost() { CommitState::AfterCommitUnknown } else { CommitState::BeforeCommit };
+            Err(Error::from(error).commit_state(state).detail("table", table))
+        }
+    }
+}
+
 fn begin_load(
     connection: &mut Connection<Socket>,
     assignment: &Assignment<'_>,
     reader: &BatchReader,
 ) -> Result<(Plan, Option<Load>)> {
     let prepared = assignment.prepared;
-    target::create(connection, prepared, &source_columns(reader.schema())?)?;
-    target::evolve(connection, prepared)?;
-    let existing = target::columns(connection, &prepared.name)?.unwrap_or_default();
-    let plan = Plan::new(prepared, reader.schema(), &existing, Way::of(connection, prepared)?)?;
+    let plan = match assignment.share {
+        Some(table) => Plan::shared(prepared, reader.schema(), &share::columns(connection, table)?, table)?,
+        None => {
+            target::create(connection, prepared, &source_columns(reader.schema())?)?;
+            target::evolve(connection, prepared)?;
+            let existing = target::columns(connection, &prepared.name)?.unwrap_or_default();
+            Plan::new(prepared, reader.schema(), &existing, Way::of(connection, prepared)?)?
+        }
+    };
     if let Some(statement) = plan.clearing_statement() {
         connection.execute(&statement)?;
     }

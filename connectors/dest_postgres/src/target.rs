@@ -262,20 +262,29 @@ pub(crate) fn create(connection: &mut Connection<Socket>, prepared: &Prepared, s
     if columns(connection, name)?.is_some() {
         return Ok(());
     }
-    // IF NOT EXISTS does not wait for another session that is making the same thing: it fails. The lock waits.
-    if !schema_exists(connection, &name.schema)? {
-        lock_creation(connection, &name.schema)?;
-        connection.execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", identifier(&name.schema)))?;
-    }
-    lock_creation(connection, &name.quoted())?;
-    let mut columns: Vec<_> =
-        source.iter().map(|column| format!("{} {}", identifier(&column.name), column.type_name)).collect();
+    lock_name(connection, name)?;
+    let mut columns = definitions(source);
     if !prepared.key.is_empty() {
         let key: Vec<_> = prepared.key.iter().map(|column| identifier(column)).collect();
         columns.push(format!("PRIMARY KEY ({})", key.join(", ")));
     }
     connection.execute(&format!("CREATE TABLE IF NOT EXISTS {} ({})", name.quoted(), columns.join(", ")))?;
     Ok(())
+}
+
+/// Make the schema of a table where it is missing, and wait for other sessions that are making the table, up to the end
+/// of the transaction. IF NOT EXISTS does not wait for another session that is making the same thing: it fails.
+pub(crate) fn lock_name(connection: &mut Connection<Socket>, name: &TargetName) -> Result<()> {
+    if !schema_exists(connection, &name.schema)? {
+        lock_creation(connection, &name.schema)?;
+        connection.execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", identifier(&name.schema)))?;
+    }
+    lock_creation(connection, &name.quoted())
+}
+
+/// Columns as CREATE TABLE has them.
+pub(crate) fn definitions(source: &[Column]) -> Vec<String> {
+    source.iter().map(|column| format!("{} {}", identifier(&column.name), column.type_name)).collect()
 }
 
 /// Wait for other sessions that are making the same thing, up to the end of the transaction.

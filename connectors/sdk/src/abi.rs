@@ -38,6 +38,7 @@ imports! {
     fn frame_meta(frame: i64, pointer: *mut u8, capacity: usize) -> i32;
     fn checkpoint(pointer: *const u8, length: usize) -> i32;
     fn reject(pointer: *const u8, length: usize) -> i32;
+    fn next_range(stream: i32, pointer: *mut u8) -> i32;
     fn sock_connect(pointer: *const u8, length: usize, port: i32, timeout_ms: i32) -> i64;
     fn sock_read(socket: i64, pointer: *mut u8, length: usize) -> i32;
     fn sock_write(socket: i64, pointer: *const u8, length: usize) -> i32;
@@ -113,6 +114,10 @@ pub(crate) fn checkpoint(document: &[u8]) -> Answer {
 
 pub(crate) fn reject(document: &[u8]) -> Answer {
     answer(i64::from(unsafe { raw::reject(document.as_ptr(), document.len()) }))
+}
+
+pub(crate) fn next_range(stream: i32, into: &mut [u8; 16]) -> Answer {
+    answer(i64::from(unsafe { raw::next_range(stream, into.as_mut_ptr()) }))
 }
 
 pub(crate) fn sock_connect(host: &str, port: u16, timeout_ms: i32) -> Answer {

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::channel::Inbox;
 use crate::error::Result;
 use crate::request::{
-    Check, Moved, PrepareRequest, Receipt, Reshaped, ResumeRequest, RunRequest, Server, Stream, StreamRequest,
-    TargetPlan,
+    Check, Moved, PrepareRequest, PreparedStreams, PublishRequest, Reshaped, ResumeRequest, Resumed, RunRequest,
+    Server, Stream, StreamRequest, TargetPlan,
 };
 use crate::transform::Rejects;
 
@@ -33,7 +33,7 @@ pub trait Source: Connector {
     fn discover(&mut self) -> Result<Vec<Stream>>;
 
     /// Look the streams up; the answer is in the order of the request, with the projection applied.
-    fn prepare(&mut self, streams: Vec<StreamRequest>) -> Result<Vec<Stream>>;
+    fn prepare(&mut self, request: PrepareRequest) -> Result<PreparedStreams>;
 
     /// Read prepared streams and emit them: for each a schema, batches and an end.
     fn run(&mut self, request: &RunRequest) -> Result<Vec<Moved>>;
@@ -67,10 +67,13 @@ pub trait Destination: Connector {
 
     /// Take a prepared stream over: wait until no other session writes it for this pipeline, which holds until `close`,
     /// and tell what is durable of it.
-    fn resume(&mut self, request: ResumeRequest) -> Result<Option<Receipt>>;
+    fn resume(&mut self, request: ResumeRequest) -> Result<Resumed>;
 
     /// Write what arrives, its position in the same transaction, and checkpoint what is durable.
     fn run(&mut self, request: &RunRequest, inbox: &mut Inbox) -> Result<Vec<Moved>>;
+
+    /// Make durable, in one commit with its receipt, what several instances wrote of a stream that this one took over.
+    fn publish(&mut self, request: PublishRequest) -> Result<Vec<Moved>>;
 
     /// Mark the receipts of all prepared streams: the run is over, and the next one begins anew.
     fn finish(&mut self) -> Result<()>;

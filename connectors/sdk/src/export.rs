@@ -12,7 +12,7 @@ use crate::channel::Inbox;
 use crate::connector::{Connector, Destination, Source, Transform};
 use crate::error::{Category, Error, Result};
 use crate::log;
-use crate::request::{PrepareRequest, ResumeRequest, RunRequest};
+use crate::request::{PrepareRequest, PublishRequest, ResumeRequest, RunRequest};
 use crate::transform;
 
 /// A call of the lifecycle.
@@ -25,6 +25,7 @@ pub enum Call {
     Prepare,
     Resume,
     Run,
+    Publish,
     Finish,
     Close,
 }
@@ -39,6 +40,7 @@ impl Call {
             Call::Prepare => "prepare",
             Call::Resume => "resume",
             Call::Run => "run",
+            Call::Publish => "publish",
             Call::Finish => "finish",
             Call::Close => "close",
         }
@@ -67,9 +69,9 @@ struct OpenRequest {
 pub fn serve_source<T: Source>(instance: &Instance<T>, call: Call, pointer: *mut u8, length: usize) -> i64 {
     serve(instance, call, pointer, length, |source, request| match call {
         Call::Discover => Ok(json!({"streams": source.discover()?})),
-        Call::Prepare => Ok(json!({"streams": source.prepare(parse::<PrepareRequest>(request)?.streams)?})),
+        Call::Prepare => value(&source.prepare(parse::<PrepareRequest>(request)?)?),
         Call::Run => Ok(json!({"streams": source.run(&parse::<RunRequest>(request)?)?})),
-        Call::Spec | Call::Open | Call::Check | Call::Resume | Call::Finish | Call::Close => {
+        Call::Spec | Call::Open | Call::Check | Call::Resume | Call::Publish | Call::Finish | Call::Close => {
             Err(Error::not_supported(call.name()))
         }
     })
@@ -94,11 +96,12 @@ pub fn serve_destination<T: Destination>(instance: &Instance<T>, call: Call, poi
             let request = parse::<PrepareRequest>(request)?;
             Ok(json!({"streams": destination.prepare(request)?}))
         }
-        Call::Resume => Ok(json!({"receipt": destination.resume(parse::<ResumeRequest>(request)?)?})),
+        Call::Resume => value(&destination.resume(parse::<ResumeRequest>(request)?)?),
         Call::Run => {
             let request = parse::<RunRequest>(request)?;
             Ok(json!({"streams": destination.run(&request, &mut Inbox::default())?}))
         }
+        Call::Publish => Ok(json!({"streams": destination.publish(parse::<PublishRequest>(request)?)?})),
         Call::Finish => {
             destination.finish()?;
             Ok(json!({}))
@@ -127,7 +130,7 @@ fn serve<T: Connector>(
             }
             Call::Check => Ok(json!({"checks": opened(connector)?.check()?})),
             Call::Close => close(connector.take()),
-            Call::Discover | Call::Prepare | Call::Resume | Call::Run | Call::Finish => {
+            Call::Discover | Call::Prepare | Call::Resume | Call::Run | Call::Publish | Call::Finish => {
                 of_kind(opened(connector)?, &request)
             }
         }
@@ -221,6 +224,7 @@ macro_rules! export_connector {
             $crate::export_connector!(@call $serve, rb_prepare, Prepare);
             $crate::export_connector!(@call $serve, rb_resume, Resume);
             $crate::export_connector!(@call $serve, rb_run, Run);
+            $crate::export_connector!(@call $serve, rb_publish, Publish);
             $crate::export_connector!(@call $serve, rb_finish, Finish);
             $crate::export_connector!(@call $serve, rb_close, Close);
         }

@@ -14,6 +14,7 @@ mod error;
 mod export;
 mod frame;
 pub mod log;
+mod range;
 mod reject;
 mod request;
 mod socket;
@@ -25,11 +26,12 @@ pub use channel::{Arrival, FrameKind, Inbox, Metadata, checkpoint, emit};
 pub use connector::{Connector, Destination, Source, Transform, Transformation};
 pub use error::{Category, CommitState, Error, Result, Scope};
 pub use frame::Frame;
+pub use range::next_range;
 pub use reject::{Rejection, reject};
 pub use request::{
     Check, CheckStatus, CheckpointInterval, Column, DataErrorPolicy, Moved, NewColumn, NullCursor, NullabilityChange,
-    PrepareRequest, Receipt, RemovedColumn, Reshaped, ResumeRequest, RunRequest, SchemaEvolution, Server, Stream,
-    StreamRequest, SyncMode, TargetPlan, TypeChange, WriteMode,
+    PrepareRequest, PreparedStreams, PublishRequest, Reader, Receipt, RemovedColumn, Reshaped, ResumeRequest, Resumed,
+    RunRequest, SchemaEvolution, Server, Stream, StreamRequest, SyncMode, TargetPlan, TypeChange, WriteMode,
 };
 pub use socket::{Socket, TlsRequest, Verify};
 pub use transform::Rejects;

@@ -41,6 +41,16 @@ pub struct Stream {
     pub primary_key: Vec<String>,
     pub estimated_rows: Option<u64>,
     pub estimated_bytes: Option<u64>,
+    /// Where it can be cut: into any ranges of 0 to this number. None where it is read as a whole.
+    #[serde(default)]
+    pub extent: Option<u64>,
+}
+
+/// The streams that a source has prepared, and what its instance sees of them, for others to see the same.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PreparedStreams {
+    pub streams: Vec<Stream>,
+    pub snapshot: Option<Value>,
 }
 
 /// How a stream leaves a transform.
@@ -177,6 +187,16 @@ pub struct PrepareRequest {
     #[serde(default)]
     pub run_id: String,
     pub streams: Vec<StreamRequest>,
+    /// How many instances may be at work at once.
+    #[serde(default = "alone")]
+    pub lanes: usize,
+    /// What a source instance that was prepared before sees, which this one must see too.
+    #[serde(default)]
+    pub snapshot: Option<Value>,
+}
+
+fn alone() -> usize {
+    1
 }
 
 /// Which stream is about to be moved, for the how manieth time.
@@ -184,6 +204,25 @@ pub struct PrepareRequest {
 pub struct ResumeRequest {
     pub stream: usize,
     pub attempt: u32,
+    /// Several instances would write the stream, where the destination can have that.
+    #[serde(default)]
+    pub is_shared: bool,
+}
+
+/// A stream that was taken over: what is durable of it, and by what several instances may write it, in the
+/// destination's own words.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Resumed {
+    pub receipt: Option<Receipt>,
+    pub share: Option<Value>,
+}
+
+/// All that several instances wrote of a stream, to be made durable at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct PublishRequest {
+    pub stream: usize,
+    pub rows: u64,
+    pub bytes: u64,
 }
 
 /// What a destination has durable of a stream, written in the transaction of its rows.
@@ -209,6 +248,14 @@ pub struct CheckpointInterval {
     pub seconds: u64,
 }
 
+/// Which of the instances that read a stream at once this one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reader {
+    First,
+    Further,
+}
+
 /// Which prepared streams to move now, where from, and where a source aims to cut its batches.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct RunRequest {
@@ -220,6 +267,12 @@ pub struct RunRequest {
     pub positions: Vec<Option<Value>>,
     #[serde(default)]
     pub checkpoint: CheckpointInterval,
+    /// The source reads the ranges that the host gives it, beside others; none reads the whole stream.
+    #[serde(default)]
+    pub reader: Option<Reader>,
+    /// The destination writes by this, beside others; none writes the whole stream.
+    #[serde(default)]
+    pub share: Option<Value>,
 }
 
 impl RunRequest {

@@ -21,7 +21,7 @@ impl Rejects {
     /// `fail`: there an error is to be returned.
     pub fn reject(&mut self, code: &str, reasons: Vec<String>, row: BTreeMap<String, Option<String>>) -> Result<()> {
         let (stream, category, code) = (self.stream, Category::Data, code.to_owned());
-        reject(&Rejection { stream, category, code, reasons, row })?;
+        reject(&Rejection { stream, category, code, reasons, row, unreadable: Vec::new(), place: None })?;
         self.rows += 1;
         Ok(())
     }
@@ -80,7 +80,10 @@ impl<T: Transformation> Passing<T> {
         let batch = self.reader.read(&frame, metadata.rows)?;
         let outcome = self.transformation.apply(&batch, &mut rejects)?;
         let rows = outcome.as_ref().map_or(metadata.rows, |batch| batch.num_rows() as u64);
-        let filtered = metadata.rows.checked_sub(rows + rejects.rows).ok_or_else(|| wrong("A transform gave more rows than it took."))?;
+        let filtered = metadata
+            .rows
+            .checked_sub(rows + rejects.rows)
+            .ok_or_else(|| wrong("A transform gave more rows than it took."))?;
         self.rows += rows;
         self.bytes += metadata.bytes;
         self.filtered += filtered;

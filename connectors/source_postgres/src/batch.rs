@@ -141,6 +141,7 @@ mod tests {
             primary_key: vec![],
             estimated_rows: None,
             estimated_bytes: None,
+            extent: None,
         }
     }
 

@@ -10,10 +10,22 @@ use crate::table::{Table, TableColumn};
 const READABLE_KINDS: &str = "c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 const SUGGESTIONS: usize = 10;
 
+/// The last column is the extent in pages: where each row has its one place in a heap, and the server can go to a range of
+/// them, which it can since version 14. Each range of a partitioned table is one of each of its partitions.
 const TABLE_COLUMNS: &str = "\
     c.oid, n.nspname, c.relname, \
     CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END, \
-    CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) END";
+    CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) END, \
+    CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 < 140000 THEN NULL \
+    WHEN c.relkind = 'p' THEN ( \
+    SELECT CASE WHEN pg_catalog.bool_and(leaf.relkind = 'r' AND heap.oid IS NOT NULL) \
+    THEN pg_catalog.max(pg_catalog.pg_relation_size(leaf.oid)) END \
+    FROM pg_catalog.pg_partition_tree(c.oid) AS part JOIN pg_catalog.pg_class AS leaf ON leaf.oid = part.relid \
+    LEFT JOIN pg_catalog.pg_am AS heap ON heap.oid = leaf.relam AND heap.amname = 'heap' WHERE part.isleaf) \
+    WHEN c.relkind IN ('r', 'm') AND NOT c.relhassubclass \
+    AND EXISTS (SELECT FROM pg_catalog.pg_am WHERE oid = c.relam AND amname = 'heap') \
+    THEN pg_catalog.pg_relation_size(c.oid) \
+    END / pg_catalog.current_setting('block_size')::pg_catalog.int8";
 
 /// Look up one table: a bare name in `schema` first, else `schema.table`.
 pub(crate) fn table(connection: &mut Connection<Socket>, schema: &str, name: &str) -> Result<Table> {
@@ -61,6 +73,7 @@ fn read_table(connection: &mut Connection<Socket>, row: &Row) -> Result<Table> {
         primary_key: primary_key(connection, oid)?,
         estimated_rows: row.optional(3).and_then(|count| count.parse().ok()),
         estimated_bytes: row.optional(4).and_then(|size| size.parse().ok()),
+        extent: row.optional(5).and_then(|pages| pages.parse().ok()),
     })
 }
 

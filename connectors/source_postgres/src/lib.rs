@@ -3,7 +3,7 @@
 //! [`catalog`] asks what there is, [`prepared`] is a stream of a run, [`form`] decides what is read as what, [`column`] turns binary fields into Arrow
 //! arrays, [`permission`] says whether all of a table may be read, [`batch`] collects tuples, [`emitter`] cuts batches, [`printed`] is how rows look that cannot be moved, [`full_refresh`] and [`incremental`] drive a copy;
 //! [`cursor`] is what the latter goes by, and [`position`] how far it came. One repeatable-read transaction spans all
-//! streams of an instance.
+//! streams of an instance, and a [`snapshot`] all instances of a run.
 
 mod batch;
 mod catalog;
@@ -19,9 +19,13 @@ mod prepared;
 mod printed;
 #[cfg(test)]
 mod samples;
+mod snapshot;
 mod table;
 
-use sdk::{Check, CheckStatus, Connector, Moved, Result, RunRequest, Server, Source, Stream, StreamRequest, log};
+use sdk::{
+    Check, CheckStatus, Connector, Moved, PrepareRequest, PreparedStreams, Result, RunRequest, Server, Source, Stream,
+    log,
+};
 use serde_json::Value;
 
 use pgwire::Session;
@@ -67,20 +71,26 @@ impl Source for PostgresSource {
         Ok(tables.into_iter().map(Table::into_stream).collect())
     }
 
-    fn prepare(&mut self, streams: Vec<StreamRequest>) -> Result<Vec<Stream>> {
-        self.session.connection.execute(BEGIN).map_err(sdk::Error::from)?;
-        let schema = self.session.config.schema.clone();
-        self.streams = streams
-            .into_iter()
+    fn prepare(&mut self, request: PrepareRequest) -> Result<PreparedStreams> {
+        let connection = &mut self.session.connection;
+        connection.execute(BEGIN).map_err(sdk::Error::from)?;
+        if let Some(snapshot) = &request.snapshot {
+            snapshot::join(connection, snapshot)?;
+        }
+        let schema = &self.session.config.schema;
+        self.streams = request
+            .streams
+            .iter()
             .map(|request| {
-                let table = catalog::table(&mut self.session.connection, &schema, &request.name)?;
-                let prepared = Prepared::new(&request, table)?;
-                permission::verify(&mut self.session.connection, &prepared.table)?;
+                let prepared = Prepared::new(request, catalog::table(connection, schema, &request.name)?)?;
+                permission::verify(connection, &prepared.table)?;
                 Ok(prepared)
             })
             .collect::<Result<_>>()?;
+        let snapshot = (request.lanes > 1).then(|| snapshot::export(connection)).transpose()?;
         log::point("source.prepared");
-        Ok(self.streams.iter().map(|prepared| prepared.table.clone().into_stream()).collect())
+        let streams = self.streams.iter().map(|prepared| prepared.table.clone().into_stream()).collect();
+        Ok(PreparedStreams { streams, snapshot })
     }
 
     fn run(&mut self, request: &RunRequest) -> Result<Vec<Moved>> {

@@ -13,6 +13,7 @@ pub(crate) fn table(columns: &[(&str, &str, u32)], key: &[&str]) -> Table {
         primary_key: key.iter().map(|name| (*name).into()).collect(),
         estimated_rows: None,
         estimated_bytes: None,
+        extent: None,
     }
 }
 

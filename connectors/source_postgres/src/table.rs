@@ -44,6 +44,8 @@ pub(crate) struct Table {
     pub(crate) primary_key: Vec<String>,
     pub(crate) estimated_rows: Option<u64>,
     pub(crate) estimated_bytes: Option<u64>,
+    /// Its pages, where it can be read in ranges of them.
+    pub(crate) extent: Option<u64>,
 }
 
 impl Table {
@@ -98,6 +100,7 @@ impl Table {
             primary_key: self.primary_key,
             estimated_rows: self.estimated_rows,
             estimated_bytes: self.estimated_bytes,
+            extent: self.extent,
         }
     }
 }
@@ -121,6 +124,7 @@ mod tests {
             primary_key: vec!["id".into()],
             estimated_rows: None,
             estimated_bytes: None,
+            extent: None,
         }
     }
 

@@ -21,13 +21,7 @@ class Rule:
 
 
 _STREAM = ("source", "streams", _EACH)
-RULES = (
-    Rule((*_STREAM, "sync_mode"), ("full_refresh", "incremental")),
-    Rule((*_STREAM, "partition_key")),
-    Rule(("resources", "autotune", "parallelism")),
-    Rule(("resources", "autotune", "partition_mode")),
-    Rule(("resources", "autotune", "flush_bytes")),
-)
+RULES = (Rule((*_STREAM, "sync_mode"), ("full_refresh", "incremental")),)
 
 
 def report_unavailable(tree: Tree, bad: set[Path]) -> None:

@@ -84,7 +84,7 @@ def _limits(section: LimitsSection) -> Limits:
 
 def _resources(section: ResourcesSection) -> Resources:
     return Resources(
-        parallelism=section.parallelism,
+        parallelism=section.parallelism or section.autotune.parallelism,
         max_memory_bytes=section.max_memory,
         max_batch_bytes=section.max_batch_bytes,
         max_inflight_batches=section.max_inflight_batches,
@@ -93,6 +93,8 @@ def _resources(section: ResourcesSection) -> Resources:
             section.checkpoint_interval_rows, section.checkpoint_interval_bytes, section.checkpoint_interval_seconds
         ),
         max_retries=section.max_retries,
+        is_tuned=section.autotune.enabled,
+        flush_bytes=section.autotune.flush_bytes,
     )
 
 

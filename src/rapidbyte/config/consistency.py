@@ -22,7 +22,7 @@ def report_contradictions(tree: Tree, bad: set[Path]) -> set[Path]:
     """
     findings = [*_name_findings(tree), *stream_findings(tree), *permission_findings(tree), *_state_findings(tree)]
     if not any(path[:1] == ("resources",) for path in bad):
-        findings += _memory_findings(tree)
+        findings += [*_memory_findings(tree), *_tuning_findings(tree)]
     for path, message in findings:
         tree.report(path, message)
     return {path for path, _ in findings}
@@ -56,6 +56,13 @@ def _memory_findings(tree: Tree) -> Iterator[tuple[Path, str]]:
             ("resources", "max_batch_bytes"),
             f"{batch} bytes are more than max_memory, {memory} bytes; lower it or raise max_memory",
         )
+
+
+def _tuning_findings(tree: Tree) -> Iterator[tuple[Path, str]]:
+    lanes, pinned = (_get(tree.root, "resources", *keys) for keys in (("parallelism",), ("autotune", "parallelism")))
+    if pinned is not None and lanes not in (None, "auto", pinned):
+        path = ("resources", "autotune", "parallelism")
+        yield path, f"pins {pinned}, and resources.parallelism is {lanes}; keep one of them"
 
 
 def _size(value: Any, default: int) -> int:

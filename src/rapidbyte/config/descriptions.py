@@ -47,7 +47,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "numbers.",
     "StreamSection.columns": "The columns to move, in this order; without the key, all. It must hold the primary key "
     "where `upsert` or `cdc` needs it.",
-    "StreamSection.partition_key": "A column to cut a large table by, for `full_refresh` only.",
+    "StreamSection.partition_key": "Taken for older documents, with `full_refresh` only, and without effect: large "
+    "tables are cut by where their rows lie, which needs no key.",
     "StreamSection.primary_key": "The columns that identify a row, where they are not `destination.primary_key`.",
     "StreamSection.write_mode": "How this stream is written, where it is not `destination.write_mode`.",
     "Destination.write_mode": "`append` adds rows, `replace` puts them in the place of the old ones (with "
@@ -69,7 +70,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "Postgres, such as `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`.",
     "State.max_dead_letters": "How many rejected rows of this pipeline may wait. When there are more, the run fails: "
     "none is ever dropped.",
-    "ResourcesSection.parallelism": "How many streams and partitions are moved at once.",
+    "ResourcesSection.parallelism": "How many streams, and parts of large tables, are moved at once. `auto` tries one "
+    "more as long as that is faster.",
     "ResourcesSection.max_memory": "Memory of each connector, and of the batches that wait between them.",
     "ResourcesSection.max_batch_bytes": "The largest batch; not more than `max_memory`.",
     "ResourcesSection.max_inflight_batches": "How many batches may wait between two connectors.",
@@ -80,8 +82,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "ResourcesSection.compression": "How batches are packed while they wait between two connectors.",
     "ResourcesSection.autotune": "Whether what is not pinned is chosen by measuring; `true` and `false` stand for "
     "`enabled`. It never changes what is moved.",
-    "Autotune.enabled": "Whether to measure.",
-    "Autotune.parallelism": "Pins `parallelism`.",
-    "Autotune.partition_mode": "Pins how tables are cut.",
-    "Autotune.flush_bytes": "Pins how many bytes a batch aims at.",
+    "Autotune.enabled": "Whether to measure; without, `parallelism: auto` is the number of processors.",
+    "Autotune.parallelism": "Pins `parallelism`, where that is `auto`.",
+    "Autotune.partition_mode": "Taken for older documents, and without effect: tables are cut by where their rows lie.",
+    "Autotune.flush_bytes": "Pins how many bytes a batch aims at, at most half of `max_batch_bytes`.",
 }

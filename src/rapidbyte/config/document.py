@@ -182,7 +182,7 @@ class State(Section):
 class Autotune(Section):
     enabled: StrictBool = True
     parallelism: AtLeastOne | None = None
-    partition_mode: Text | None = None
+    partition_mode: Literal["range", "mod"] | None = None
     flush_bytes: MemorySize | None = None
 
 

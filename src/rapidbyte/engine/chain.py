@@ -8,7 +8,7 @@ from functools import partial
 
 from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.documents import Reshaped, prepare_request, read_reshaped, require_moved
-from rapidbyte.engine.ledgers import Ledgers
+from rapidbyte.engine.ledger import Ledger
 from rapidbyte.engine.plan import Plan
 from rapidbyte.errors import ErrorInfo, InternalError
 from rapidbyte.frames import FrameQueue, Rejection, codec_of
@@ -19,10 +19,9 @@ from rapidbyte.wasm import Call, Relay
 class Chain:
     """The transforms of a plan, in order, as stages of a crew that owns them. There may be none."""
 
-    def __init__(self, plan: Plan, crew: Crew, ledgers: Ledgers, failures: list[BaseException] | None = None) -> None:
+    def __init__(self, plan: Plan, crew: Crew, failures: list[BaseException] | None = None) -> None:
         self._plan = plan
         self._pool = crew.pool
-        self._ledgers = ledgers
         self.stages = tuple(crew.hire(transform, failures) for transform in plan.transforms)
 
     def open(self) -> Iterator[Future[None]]:
@@ -48,26 +47,22 @@ class Chain:
         stream: int,
         request: JsonObject,
         queues: Sequence[FrameQueue],
+        ledger: Ledger,
         keeper: Callable[[int], Callable[[Rejection], None]],
     ) -> Iterator[Future[None]]:
         """Let the transforms pass a stream on along the queues; `keeper` makes what takes the rows that one rejects."""
-        ledgers = self._ledgers
         for place, stage in enumerate(self.stages):
             relay = Relay(
                 upstream=queues[place],
                 downstream=queues[place + 1],
-                taken=partial(ledgers.taken, place),
-                admit=partial(ledgers.given, place),
-                rejected=partial(self._reject, place, keeper(place)),
+                taken=partial(ledger.taken, place),
+                admit=partial(ledger.given, place),
+                rejected=partial(_reject, ledger, place, keeper(place)),
             )
-            yield stage.run(request, relay, partial(self._verify, place, stream))
+            yield stage.run(request, relay, partial(self._verify, place, stream, ledger))
 
-    def _reject(self, place: int, keep: Callable[[Rejection], None], rejection: Rejection) -> None:
-        self._ledgers.rejected(place, rejection.stream)  # first: no row is kept that never was
-        keep(rejection)
-
-    def _verify(self, place: int, stream: int, answer: object) -> None:
-        stage, crossing = self.stages[place], self._ledgers.of(stream).crossings[place]
+    def _verify(self, place: int, stream: int, ledger: Ledger, answer: object) -> None:
+        stage, crossing = self.stages[place], ledger.now.crossings[place]
         if not crossing.has_ended:
             name = self._plan.streams[stream].name
             raise InternalError(
@@ -76,3 +71,8 @@ class Chain:
                 ErrorInfo("incomplete_stream", details=(("stream", name), ("connector", stage.name))),
             )
         require_moved(answer, stage.name, stream, crossing.given.rows)
+
+
+def _reject(ledger: Ledger, place: int, keep: Callable[[Rejection], None], rejection: Rejection) -> None:
+    ledger.rejected(place, rejection.stream)  # first: no row is kept that never was
+    keep(rejection)

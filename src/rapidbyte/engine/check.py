@@ -10,7 +10,6 @@ from rapidbyte.engine.chain import Chain
 from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.documents import NO_RUN, prepare_request, read_findings, read_streams, read_target_plans
 from rapidbyte.engine.events import LogLine
-from rapidbyte.engine.ledgers import Ledgers
 from rapidbyte.engine.plan import Plan, make_plan
 from rapidbyte.engine.run import load_pipeline
 from rapidbyte.engine.stage import Stage
@@ -37,7 +36,7 @@ def check_pipeline(
 
 def _checks(plan: Plan, crew: Crew) -> list[Check]:
     source, destination = crew.hire(plan.source), crew.hire(plan.destination)
-    chain = Chain(plan, crew, Ledgers())
+    chain = Chain(plan, crew)
     checks = [*_opened({"source": source, "destination": destination}, "connection", "is connected", crew)]
     transforms = {f"transforms[{place}]": stage for place, stage in enumerate(chain.stages)}
     checks += _opened(transforms, "config", "accepts its config", crew)

@@ -1,13 +1,15 @@
 """The ledger of one stream: what was sent, delivered and made durable (docs/ABI.md §6). Pure values.
 
 Rows can be delivered only after they were sent, and durable only after they were delivered; what transforms between the
-two did is in `crossing`. A stream is complete when it has ended and all of this agrees. Every method returns the next
-ledger, or raises FrameError with code `invalid_argument`.
+two did is in `crossing`. A stream is complete when it has ended and all of this agrees. Where several lanes move a
+stream, each moves a part that is such a stream of its own, but for what is durable: that is nothing until all parts are
+delivered, and then all of it at once. Every method returns the next ledger, or raises FrameError with code
+`invalid_argument`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -70,9 +72,49 @@ class StreamLedger:
         return sum(crossing.filtered_rows for crossing in self.crossings)
 
     @property
-    def is_complete(self) -> bool:
-        """Whether every row that was read is durable, filtered or rejected, and there will be no more."""
+    def is_delivered(self) -> bool:
+        """Whether every row that was read has arrived, was filtered or rejected, and there will be no more."""
         left = (self.sent, *(crossing.given for crossing in self.crossings))
         reached = (*(crossing.taken for crossing in self.crossings), self.delivered)
-        has_ended = self.delivered.phase is Phase.ENDED
-        return has_ended and left == reached and self.durable_rows == self.delivered.rows
+        return self.delivered.phase is Phase.ENDED and left == reached
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether what arrived of such a stream is durable."""
+        return self.is_delivered and self.durable_rows == self.delivered.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The parts of a stream together: the only one, of a lane that moves it alone, or those of several lanes."""
+
+    sent: Passage
+    delivered: Passage
+    filtered_rows: int
+    durable_rows: int
+    is_delivered: bool
+
+    @classmethod
+    def of(cls, parts: Sequence[StreamLedger]) -> Self:
+        """Add parts up."""
+        return cls(
+            sent=_sum([part.sent for part in parts]),
+            delivered=_sum([part.delivered for part in parts]),
+            filtered_rows=sum(part.filtered_rows for part in parts),
+            durable_rows=sum(part.durable_rows for part in parts),
+            is_delivered=bool(parts) and all(part.is_delivered for part in parts),
+        )
+
+    def after_publication(self) -> Self:
+        """All parts became durable at once."""
+        require(self.is_delivered, "A stream became durable before all of its parts were delivered.")
+        require(self.durable_rows == 0, "A part of a stream was durable before the others.")
+        return replace(self, durable_rows=self.delivered.rows)
+
+
+def _sum(passages: Sequence[Passage]) -> Passage:
+    return Passage(
+        rows=sum(passage.rows for passage in passages),
+        size_bytes=sum(passage.size_bytes for passage in passages),
+        batches=sum(passage.batches for passage in passages),
+    )

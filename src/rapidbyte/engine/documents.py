@@ -32,10 +32,12 @@ class _Stream(BaseModel):
     primary_key: list[str]
     estimated_rows: int | None = Field(default=None, ge=0)
     estimated_bytes: int | None = Field(default=None, ge=0)
+    extent: int | None = Field(default=None, ge=0)
 
 
 class _Streams(BaseModel):
     streams: list[_Stream]
+    snapshot: dict[str, Any] | None = None
 
 
 class _ReshapedStream(_Stream):
@@ -69,6 +71,7 @@ class _Receipt(BaseModel):
 
 class _Resumed(BaseModel):
     receipt: _Receipt | None = None
+    share: dict[str, Any] | None = None
 
 
 class _TargetPlan(BaseModel):
@@ -118,19 +121,42 @@ class Reshaped:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """What `rb_resume` gave: a destination may keep receipts, and may have one."""
+    """What `rb_resume` gave: a destination may keep receipts, and may have one.
+
+    `share` is by what several lanes may write the stream, None where one must.
+    """
 
     has_receipts: bool
     receipt: Receipt | None
+    share: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one of several lanes does of a stream: which of its readers it is, and by what it writes."""
+
+    is_first: bool
+    share: JsonObject
 
 
 def prepare_request(
-    pipeline: str, run_id: str, specs: tuple[StreamSpec, ...], sources: tuple[Stream, ...] | None
+    pipeline: str,
+    run_id: str,
+    specs: tuple[StreamSpec, ...],
+    sources: tuple[Stream, ...] | None,
+    *,
+    lanes: int = 1,
+    snapshot: JsonObject | None = None,
 ) -> Mapping[str, object]:
-    """Ask for streams; `sources` is how they come to the connector, None for the source itself."""
+    """Ask for streams; `sources` is how they come to the connector, None for the source itself.
+
+    `lanes` is how many may be at work at once, `snapshot` what a source that was prepared before sees.
+    """
     return {
         "pipeline": pipeline,
         "run_id": run_id,
+        "lanes": lanes,
+        "snapshot": snapshot,
         "streams": [
             {
                 "index": index,
@@ -157,22 +183,40 @@ def prepare_request(
     }
 
 
-def resume_request(stream: int, attempt: int) -> Mapping[str, object]:
-    """Ask to take over one stream."""
-    return {"stream": stream, "attempt": attempt}
+def resume_request(stream: int, attempt: int, *, is_shared: bool) -> Mapping[str, object]:
+    """Ask to take over one stream; `is_shared` when several lanes would move it."""
+    return {"stream": stream, "attempt": attempt, "is_shared": is_shared}
+
+
+def publish_request(stream: int, rows: int, size_bytes: int) -> Mapping[str, object]:
+    """Ask to make durable what several lanes wrote of a stream."""
+    return {"stream": stream, "rows": rows, "bytes": size_bytes}
 
 
 def run_request(
-    stream: int, batch_rows: int, batch_bytes: int, position: JsonObject | None, checkpoint: CheckpointInterval
+    stream: int,
+    batch_rows: int,
+    batch_bytes: int,
+    position: JsonObject | None,
+    checkpoint: CheckpointInterval,
+    part: Part | None = None,
 ) -> Mapping[str, object]:
-    """Ask to move one stream from `position` on."""
+    """Ask to move one stream from `position` on, or a part of it."""
     return {
         "streams": [stream],
         "batch_rows": batch_rows,
         "batch_bytes": batch_bytes,
         "positions": [position],
         "checkpoint": {"rows": checkpoint.rows, "bytes": checkpoint.size_bytes, "seconds": checkpoint.seconds},
+        "reader": None if part is None else "first" if part.is_first else "further",
+        "share": None if part is None else part.share,
     }
+
+
+def read_snapshot(value: object, connector: str) -> JsonObject | None:
+    """Read what a source's `rb_prepare` gave for others to see the same as it does."""
+    snapshot: JsonObject | None = _read(_STREAMS, value, connector).snapshot
+    return snapshot
 
 
 def read_streams(value: object, connector: str) -> tuple[Stream, ...]:
@@ -207,7 +251,7 @@ def read_resumed(value: object, connector: str) -> Resumed:
             is_complete=found.receipt.is_complete,
             is_finished=found.receipt.is_finished,
         )
-    return Resumed("receipt" in found.model_fields_set, receipt)
+    return Resumed("receipt" in found.model_fields_set, receipt, found.share)
 
 
 def read_findings(value: object, connector: str) -> tuple[Finding, ...]:
@@ -242,6 +286,7 @@ def _stream_of(stream: _Stream) -> Stream:
         primary_key=tuple(stream.primary_key),
         estimated_rows=stream.estimated_rows,
         estimated_bytes=stream.estimated_bytes,
+        extent=stream.extent,
     )
 
 
@@ -252,6 +297,7 @@ def _document_of(stream: Stream) -> Mapping[str, object]:
         "primary_key": list(stream.primary_key),
         "estimated_rows": stream.estimated_rows,
         "estimated_bytes": stream.estimated_bytes,
+        "extent": stream.extent,
     }
 
 

@@ -1,4 +1,4 @@
-"""A lane: a source, the transforms, and a destination, that move one stream after the other.
+"""A lane: a source, the transforms, and a destination, that move one stream after the other, or parts of it.
 
 To move a stream, the destination takes it over and says what is durable of it, then all run, with a channel from each
 to the next. Failures of a lane are its own, so that it can be given up and the stream be tried again on another.
@@ -6,55 +6,60 @@ to the next. Failures of a lane are its own, so that it can be given up and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 from rapidbyte.engine.chain import Chain
 from rapidbyte.engine.crew import Crew, first_failure
 from rapidbyte.engine.documents import (
+    Part,
     Reshaped,
     Resumed,
     prepare_request,
+    publish_request,
     read_resumed,
+    read_snapshot,
     read_streams,
     require_moved,
     resume_request,
     run_request,
 )
-from rapidbyte.engine.ledgers import Ledgers
+from rapidbyte.engine.ledger import Ledger
 from rapidbyte.engine.plan import Plan
+from rapidbyte.engine.ranges import Ranges
 from rapidbyte.engine.rejects import Rejects
-from rapidbyte.engine.resumption import Resumption, resume
+from rapidbyte.engine.resumption import Resumption
 from rapidbyte.engine.stage import Stage
 from rapidbyte.errors import ErrorInfo, InternalError
 from rapidbyte.frames import QueueAbortedError, Rejection
-from rapidbyte.model import CheckpointInterval, Stream
+from rapidbyte.model import CheckpointInterval, JsonObject, Stream
 from rapidbyte.state import RejectedAt
 from rapidbyte.wasm import Call, Inlet, Outlet
+from rapidbyte.wasm.ports import refuse_ranges
 
 _AT_THE_END = CheckpointInterval(rows=0, size_bytes=0, seconds=0)
 
 
 class Lane:
-    """A chain of connectors, what they are still doing, and the stream they are at, if any."""
+    """A chain of connectors, what they are still doing, and the stream they are at, if any.
 
-    def __init__(self, plan: Plan, run_id: str, crew: Crew, ledgers: Ledgers, rejects: Rejects) -> None:
+    Lanes of one `epoch` see the source's tables as one snapshot has them.
+    """
+
+    def __init__(self, plan: Plan, run_id: str, crew: Crew, rejects: Rejects, epoch: int) -> None:
         self._plan = plan
         self._run_id = run_id
         self._crew = crew
-        self._ledgers = ledgers
         self._rejects = rejects
         self._failures: list[BaseException] = []
         self._source = crew.hire(plan.source, self._failures)
-        self._chain = Chain(plan, crew, ledgers, self._failures)
+        self._chain = Chain(plan, crew, self._failures)
         self._destination = crew.hire(plan.destination, self._failures)
-        self._resuming: Future[Resumed] | None = None
-        self._is_whole = False
         self.busy: set[Future[Any]] = {self._source.open(), *self._chain.open(), self._destination.open()}
+        self.epoch = epoch
+        self.snapshot: JsonObject | None = None  # once the source is prepared, for others to see what it sees
         self.stream: int | None = None
-        self.resumption = Resumption()
-        self.has_receipts = False
 
     @property
     def failure(self) -> BaseException | None:
@@ -62,15 +67,26 @@ class Lane:
         failure = first_failure(self._failures) if self._failures else None
         return None if isinstance(failure, QueueAbortedError) and self.busy else failure
 
-    def prepare_source(self, check: Callable[[tuple[Stream, ...]], None]) -> Future[tuple[Stream, ...]]:
-        """Look all streams up; `check` may raise."""
+    @property
+    def is_free(self) -> bool:
+        """Whether the lane could take a stream."""
+        return self.stream is None and not self.busy and not self._failures
+
+    def prepare_source(
+        self, check: Callable[[tuple[Stream, ...]], None], snapshot: JsonObject | None
+    ) -> Future[tuple[Stream, ...]]:
+        """Look all streams up, as a snapshot has them if there is one; `check` may raise."""
 
         def read(answer: object) -> tuple[Stream, ...]:
             streams = read_streams(answer, self._source.name)
             check(streams)
+            self.snapshot = read_snapshot(answer, self._source.name)
             return streams
 
-        request = prepare_request(self._plan.pipeline, self._run_id, self._plan.streams, None)
+        plan = self._plan
+        request = prepare_request(
+            plan.pipeline, self._run_id, plan.streams, None, lanes=plan.parallelism.lanes, snapshot=snapshot
+        )
         return self._started(self._source.call(Call.PREPARE, request, read))
 
     def prepare_transform(self, place: int, streams: tuple[Stream, ...]) -> Future[Reshaped]:
@@ -79,36 +95,51 @@ class Lane:
 
     def prepare_destination(self, streams: tuple[Stream, ...]) -> Future[None]:
         """Compare all streams, as the last stage gives them, with what the destination has."""
-        request = prepare_request(self._plan.pipeline, self._run_id, self._plan.streams, streams)
+        plan = self._plan
+        request = prepare_request(plan.pipeline, self._run_id, plan.streams, streams, lanes=plan.parallelism.lanes)
         return self._started(self._destination.call(Call.PREPARE, request, lambda _: None))
 
-    def begin(self, stream: int, attempt: int, *, is_whole: bool) -> None:
-        """Take a stream over, for the `attempt`-th time; one that `is_whole` is committed at its end only."""
+    def resume(self, stream: int, attempt: int, *, is_shared: bool) -> Future[Resumed]:
+        """Take a stream over, for the `attempt`-th time."""
         self.stream = stream
-        self._is_whole = is_whole
-        self._ledgers.begin(stream)
-        self._resuming = self._started(
+        return self._started(
             self._destination.call(
                 Call.RESUME,
-                resume_request(stream, attempt),
+                resume_request(stream, attempt, is_shared=is_shared),
                 lambda answer: read_resumed(answer, self._destination.name),
             )
         )
 
-    def proceed(self, done: Collection[Future[Any]]) -> bool:
-        """Take note of what is done and start what comes next; tell whether the stream is moved."""
-        self.busy.difference_update(done)
-        if self.busy or self.stream is None or self._failures:
-            return False
-        if self._resuming is None:
-            return True
-        resumed, self._resuming = self._resuming.result(), None
-        self.has_receipts = resumed.has_receipts
-        self._rejects.begin(self.stream, resumed.receipt, has_receipts=resumed.has_receipts)
-        self.resumption = resume(resumed.receipt, self._plan.streams[self.stream], self._run_id)
-        if not self.resumption.is_done:
-            self._move(self.stream)
-        return self.resumption.is_done
+    def move(self, stream: int, resumption: Resumption, *, is_whole: bool) -> Ledger:
+        """Move all of a stream that was taken over; one that `is_whole` is committed at its end only."""
+        plan = self._plan
+        checkpoint = _AT_THE_END if is_whole else plan.checkpoint
+        request = run_request(stream, plan.batch_rows, plan.batch_bytes, resumption.position, checkpoint)
+        ledger = Ledger(stream, len(plan.transforms))
+        self._run(stream, request, ledger, resumption.size_bytes, refuse_ranges)
+        return ledger
+
+    def move_part(self, stream: int, part: Part, ranges: Ranges) -> Ledger:
+        """Move what this lane gets of a stream's ranges."""
+        self.stream = stream
+
+        def next_range(wanted: int) -> tuple[int, int] | None:
+            return ranges.take(is_lead=part.is_first) if wanted == stream else refuse_ranges(wanted)
+
+        plan = self._plan
+        request = run_request(stream, plan.batch_rows, plan.batch_bytes, None, _AT_THE_END, part)
+        ledger = Ledger(stream, len(plan.transforms), is_part=True)
+        self._run(stream, request, ledger, 0, next_range)
+        return ledger
+
+    def publish(self, stream: int, rows: int, size_bytes: int) -> Future[None]:
+        """Make durable what several lanes have written of the stream that this one took over."""
+        request = publish_request(stream, rows, size_bytes)
+        return self._started(
+            self._destination.call(
+                Call.PUBLISH, request, lambda answer: require_moved(answer, self._destination.name, stream, rows)
+            )
+        )
 
     def finish(self) -> Future[None]:
         """Say to the destination that all streams of the run are moved."""
@@ -123,52 +154,47 @@ class Lane:
         self.busy.add(future)
         return future
 
-    def _move(self, stream: int) -> None:
-        plan, ledgers = self._plan, self._ledgers
+    def _run(
+        self,
+        stream: int,
+        request: JsonObject,
+        ledger: Ledger,
+        earlier_bytes: int,
+        next_range: Callable[[int], tuple[int, int] | None],
+    ) -> None:
+        """Let all stages run. `earlier_bytes` the run has moved of the stream before."""
         queues = self._chain.queues()
-        checkpoint = _AT_THE_END if self._is_whole else plan.checkpoint
-        request = run_request(stream, plan.batch_rows, plan.batch_bytes, self.resumption.position, checkpoint)
-        source, destination, earlier_bytes = self._source, self._destination, self.resumption.size_bytes
-        unread = self._rejects.listener(
-            stream, RejectedAt.SOURCE, lambda: earlier_bytes + ledgers.of(stream).sent.size_bytes
-        )
-        outlet = Outlet(queues[0], ledgers.sent, unread)
-        self._started(source.run(request, outlet, self._verify_source(stream)))
-        self.busy.update(self._chain.run(stream, request, queues, self._keep_unfit(stream)))
-        unwritten = self._rejects.listener(
-            stream, RejectedAt.DESTINATION, lambda: earlier_bytes + ledgers.of(stream).durable_bytes
-        )
-        inlet = Inlet(queues[-1], ledgers.delivered, ledgers.durable, unwritten)
-        self._started(destination.run(request, inlet, self._verify_destination(stream)))
 
-    def _keep_unfit(self, stream: int) -> Callable[[int], Callable[[Rejection], None]]:
-        """Return what makes the listener for the rows that the transform at a place rejects."""
-        earlier_bytes, ledgers = self.resumption.size_bytes, self._ledgers
-        return lambda place: self._rejects.listener(
-            stream,
-            RejectedAt.TRANSFORM,
-            lambda: earlier_bytes + ledgers.of(stream).crossings[place].given.size_bytes,
-        )
+        def keeper(at: RejectedAt, moved_bytes: Callable[[], int]) -> Callable[[Rejection], None]:
+            return self._rejects.listener(stream, at, lambda: earlier_bytes + moved_bytes())
 
-    def _verify_source(self, stream: int) -> Callable[[object], None]:
+        def keeper_of_transform(place: int) -> Callable[[Rejection], None]:
+            return keeper(RejectedAt.TRANSFORM, lambda: ledger.now.crossings[place].given.size_bytes)
+
+        unread = keeper(RejectedAt.SOURCE, lambda: ledger.now.sent.size_bytes)
+        outlet = Outlet(queues[0], ledger.sent, unread, next_range)
+        self._started(self._source.run(request, outlet, self._verify_source(stream, ledger)))
+        self.busy.update(self._chain.run(stream, request, queues, ledger, keeper_of_transform))
+        unwritten = keeper(RejectedAt.DESTINATION, lambda: ledger.now.durable_bytes)
+        inlet = Inlet(queues[-1], ledger.delivered, ledger.durable, unwritten)
+        self._started(self._destination.run(request, inlet, self._verify_destination(stream, ledger)))
+
+    def _verify_source(self, stream: int, ledger: Ledger) -> Callable[[object], None]:
         def verify(answer: object) -> None:
-            ledger = self._ledgers.of(stream)
-            if not ledger.is_sent:
+            if not ledger.now.is_sent:
                 raise self._short(self._source, stream, "ended without sending the end of the stream")
-            require_moved(answer, self._source.name, stream, ledger.sent.rows)
+            require_moved(answer, self._source.name, stream, ledger.now.sent.rows)
 
         return verify
 
-    def _verify_destination(self, stream: int) -> Callable[[object], None]:
+    def _verify_destination(self, stream: int, ledger: Ledger) -> Callable[[object], None]:
         def verify(answer: object) -> None:
-            ledger = self._ledgers.of(stream)
-            if not ledger.is_complete:
-                raise self._short(
-                    self._destination,
-                    stream,
-                    f"ended with {ledger.durable_rows} durable rows of {ledger.due.rows} that were sent",
-                )
-            require_moved(answer, self._destination.name, stream, ledger.durable_rows)
+            now = ledger.now
+            rows, fate = (now.delivered.rows, "delivered") if ledger.is_part else (now.durable_rows, "durable")
+            if not (now.is_delivered if ledger.is_part else now.is_complete):
+                what = f"ended with {rows} {fate} rows of {now.due.rows} that were sent"
+                raise self._short(self._destination, stream, what)
+            require_moved(answer, self._destination.name, stream, rows)
 
         return verify
 

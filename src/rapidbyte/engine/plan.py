@@ -7,9 +7,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rapidbyte.engine.connectors import read_connector
+from rapidbyte.engine.division import Parallelism
 from rapidbyte.engine.retry import RetryPolicy
 from rapidbyte.errors import DocumentError, Problem
-from rapidbyte.model import MIB, CheckpointInterval, Compression, ConnectorSpec, JsonObject, Kind, Pipeline, StreamSpec
+from rapidbyte.model import (
+    MIB,
+    CheckpointInterval,
+    Compression,
+    ConnectorSpec,
+    JsonObject,
+    Kind,
+    Pipeline,
+    Resources,
+    StreamSpec,
+)
 from rapidbyte.net import HostRules
 from rapidbyte.wasm import Artifact, ArtifactCache, Manifest, find_config_problems
 
@@ -17,7 +28,7 @@ _BATCH_ROWS = 16_384
 _BATCH_BYTES = 4 * MIB
 _QUEUE_BYTES = 8 * MIB
 _QUEUE_SHARE = 8  # of resources.max_memory, for the batches that wait
-_MAX_LANES = 4
+_MAX_LANES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +46,14 @@ class GuestPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run: `lanes` chains of connectors share the streams, with queues of at most these frames and bytes between."""
+    """A run: chains of connectors share the streams, with queues of at most these frames and bytes between."""
 
     pipeline: str
     source: GuestPlan
     transforms: tuple[GuestPlan, ...]
     destination: GuestPlan
     streams: tuple[StreamSpec, ...]
-    lanes: int
+    parallelism: Parallelism
     queue_frames: int
     queue_bytes: int
     batch_rows: int
@@ -70,25 +81,32 @@ def make_plan(pipeline: Pipeline, artifacts: ArtifactCache) -> Plan:
     if problems:
         raise DocumentError(f"pipeline {pipeline.name}", problems)
     resources = pipeline.resources
-    lanes = resources.parallelism or min(os.cpu_count() or 1, _MAX_LANES)
-    lanes = min(lanes, len(pipeline.streams))
+    parallelism = _parallelism(resources)
     return Plan(
         pipeline=pipeline.name,
         source=_guest_plan(pipeline, pipeline.source, source),
         transforms=_transform_plans(pipeline, transforms),
         destination=_guest_plan(pipeline, pipeline.destination, destination),
         streams=pipeline.streams,
-        lanes=lanes,
+        parallelism=parallelism,
         queue_frames=resources.max_inflight_batches,
-        queue_bytes=min(_QUEUE_BYTES, resources.max_memory_bytes // _QUEUE_SHARE) // (lanes * (len(transforms) + 1)),
+        queue_bytes=min(_QUEUE_BYTES, resources.max_memory_bytes // _QUEUE_SHARE)
+        // (parallelism.lanes * (len(transforms) + 1)),
         batch_rows=_BATCH_ROWS,
-        batch_bytes=min(
-            _BATCH_BYTES, resources.max_batch_bytes // 2
-        ),  # a frame is larger than the rows it was cut from
+        # A frame is larger than the rows it was cut from.
+        batch_bytes=min(resources.flush_bytes or _BATCH_BYTES, resources.max_batch_bytes // 2),
         compression=resources.compression,
         checkpoint=resources.checkpoint,
         retries=RetryPolicy(resources.max_retries),
     )
+
+
+def _parallelism(resources: Resources) -> Parallelism:
+    """Return how many lanes there may be; one more than processors, since a lane also waits for disks and networks."""
+    processors = os.cpu_count() or 1
+    is_measured = resources.parallelism is None and resources.is_tuned
+    lanes = resources.parallelism or min(processors + is_measured, _MAX_LANES)
+    return Parallelism(lanes, processors, is_measured)
 
 
 def plan_source(pipeline: Pipeline, artifacts: ArtifactCache) -> GuestPlan:

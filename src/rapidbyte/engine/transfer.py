@@ -1,29 +1,30 @@
 """Moving the streams of a plan: lanes take one stream after the other, and again the one that failed in passing.
 
 The first lane looks all streams up, at the source before the destination is asked, so that a wrong name touches
-nothing. Further lanes open while it already works; each must see the same tables.
+nothing. Further lanes open while it already works; each must see the same tables. A lane that has no stream of its own
+helps another with one that is cut; without such help a run is only slower, so a lane that was to give it may fail.
 """
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from rapidbyte.engine.crew import Crew
+from rapidbyte.engine.division import divide
 from rapidbyte.engine.documents import Reshaped
-from rapidbyte.engine.events import Event, LogLine, StreamFinished, StreamProgress, StreamStarted
+from rapidbyte.engine.events import Event, LogLine, StreamFinished, StreamStarted
 from rapidbyte.engine.lane import Lane
-from rapidbyte.engine.ledgers import Ledgers
+from rapidbyte.engine.movement import Movement
 from rapidbyte.engine.plan import Plan
 from rapidbyte.engine.points import reach
 from rapidbyte.engine.rejects import Rejects
 from rapidbyte.errors import ErrorInfo, InternalError, SchemaError
 from rapidbyte.model import DataErrorPolicy, Stream, StreamReport, StreamSpec
-from rapidbyte.state import RejectedAt
 from rapidbyte.wasm import Level
 
 _Result = TypeVar("_Result")
@@ -51,32 +52,39 @@ class Transfer:
         self._run_id = run_id
         self._crew = crew
         self._on_event = on_event
-        self._ledgers = Ledgers(len(plan.transforms))
         self._waiting = [_Task(index) for index in range(len(plan.streams))]
-        self._at: dict[int, _Task] = {}  # what the lanes are at, by stream
+        self._at: dict[Movement, _Task] = {}  # what the lanes are at
         self._reports: dict[int, StreamReport] = {}
         self._streams: tuple[Stream, ...] = ()
         self._reshaped: list[Reshaped] = []  # by the transforms, in order
         self._lanes: list[Lane] = []
+        self._helpers: list[Lane] = []  # those that were opened to help
+        self._is_helped = plan.parallelism.lanes > 1
+        self._epochs = itertools.count()
 
     def execute(self) -> tuple[StreamReport, ...]:
         """Move every stream and return what was moved, in the order of the plan; blocks until all is durable.
 
         Raises the first error that no further attempt mends, and CancelledRunError.
         """
-        self._lanes.append(self._open_first())
-        self._lanes += [self._open_further() for _ in range(self._plan.lanes - 1)]
+        self._open_first()
+        for _ in range(min(self._plan.parallelism.lanes, len(self._plan.streams)) - 1):
+            self._open_further()
         while len(self._reports) < len(self._plan.streams):
             self._hand_out()
+            self._help()
             done = self._crew.wait_any({future for lane in self._lanes for future in lane.busy})
-            for lane in tuple(self._lanes):
-                self._follow(lane, done)
+            for lane in self._lanes:
+                lane.busy.difference_update(done)
+            self._drop_broken()
+            for movement in tuple(self._at):
+                self._follow(movement)
         self._finish()
         return tuple(self._reports[index] for index in range(len(self._plan.streams)))
 
-    def _open_first(self) -> Lane:
-        lane = self._lane()
-        prepared = lane.prepare_source(self._require_asked)
+    def _open_first(self) -> None:
+        lane = self._lane(next(self._epochs))
+        prepared = lane.prepare_source(self._require_asked, None)
         for opening in tuple(lane.busy - {prepared}):
             self._result(lane, opening)
         self._streams = self._result(lane, prepared)
@@ -84,11 +92,12 @@ class Transfer:
             self._reshaped.append(self._result(lane, lane.prepare_transform(place, self._streams_after(place))))
         self._result(lane, lane.prepare_destination(self._streams_after(len(self._reshaped))))
         lane.busy.clear()
-        return lane
 
     def _open_further(self) -> Lane:
-        lane = self._lane()
-        lane.prepare_source(self._require_same)
+        """Open a lane that sees what the present ones do, if there is one that has seen something yet."""
+        seeing = next((lane for lane in self._lanes if lane.snapshot is not None and lane.failure is None), None)
+        lane = self._lane(next(self._epochs) if seeing is None else seeing.epoch)
+        lane.prepare_source(self._require_same, None if seeing is None else seeing.snapshot)
         for place in range(len(self._reshaped)):
             lane.prepare_transform(place, self._streams_after(place))
         lane.prepare_destination(self._streams_after(len(self._reshaped)))
@@ -98,8 +107,10 @@ class Transfer:
         """Return the streams as they leave so many transforms."""
         return self._reshaped[transforms - 1].streams if transforms else self._streams
 
-    def _lane(self) -> Lane:
-        return Lane(self._plan, self._run_id, self._crew, self._ledgers, self._rejects)
+    def _lane(self, epoch: int) -> Lane:
+        lane = Lane(self._plan, self._run_id, self._crew, self._rejects, epoch)
+        self._lanes.append(lane)
+        return lane
 
     def _result(self, lane: Lane, future: Future[_Result]) -> _Result:
         """Wait for one future of a lane, whose failures are final."""
@@ -129,101 +140,99 @@ class Transfer:
     def _hand_out(self) -> None:
         """Give each lane without work the next stream whose time has come; lanes that were given up are made anew."""
         now_s = time.monotonic()
-        free = [lane for lane in self._lanes if lane.stream is None and not lane.busy]
+        free = [lane for lane in self._lanes if lane.is_free]
         for task in [task for task in self._waiting if task.due_at_s <= now_s]:
-            if not free and len(self._lanes) == self._plan.lanes:
+            if not free and len(self._lanes) == self._plan.parallelism.lanes:
                 return
-            if free:
-                lane = free.pop()
-            else:
-                lane = self._open_further()
-                self._lanes.append(lane)
             self._waiting.remove(task)
-            self._begin(lane, task)
+            self._begin(free.pop() if free else self._open_further(), task)
 
     def _begin(self, lane: Lane, task: _Task) -> None:
+        spec, stream = self._plan.streams[task.stream], self._streams[task.stream]
         if task.started_s is None:
             task.started_s = time.monotonic()
-            name = self._plan.streams[task.stream].name
-            self._on_event(StreamStarted(name, self._streams[task.stream].estimated_rows))
-        self._at[task.stream] = task
+            self._on_event(StreamStarted(spec.name, stream.estimated_rows))
+        division = divide(spec, stream, self._plan.parallelism)
         is_whole = any(task.stream in reshaped.whole for reshaped in self._reshaped)
-        lane.begin(task.stream, task.attempt, is_whole=is_whole)
+        movement = Movement(task.stream, spec, self._run_id, self._rejects, division, is_whole=is_whole)
+        self._at[movement] = task
+        movement.begin(lane, task.attempt)
 
-    def _follow(self, lane: Lane, done: Collection[Future[Any]]) -> None:
-        is_moved = lane.proceed(done)
-        if lane.failure is not None:
-            self._try_again(lane, lane.failure)
-        elif lane.stream is not None:
-            self._tell_progress(lane, lane.stream)
-            if is_moved:
-                self._report(lane, lane.stream)
+    def _help(self) -> None:
+        """Give lanes without a stream to those that are cut, and open some more for them."""
+        for movement in self._at:
+            missing = movement.wanted
+            epoch = movement.lanes[0].epoch
+            for lane in [lane for lane in self._lanes if lane.is_free and lane.epoch == epoch][:missing]:
+                movement.join(lane)
+                missing -= 1
+            opening = sum(lane.stream is None and bool(lane.busy) for lane in self._lanes)
+            room = self._plan.parallelism.lanes - len(self._lanes) if self._is_helped else 0
+            self._helpers += [self._open_further() for _ in range(min(missing - opening, room))]
 
-    def _try_again(self, lane: Lane, error: BaseException) -> None:
-        """Give a lane up and let its stream wait for another attempt, or raise what is final."""
-        task = None if lane.stream is None else self._at.pop(lane.stream)
-        if task is None:
-            raise error
-        task.has_receipts = task.has_receipts or lane.has_receipts
+    def _drop_broken(self) -> None:
+        """Do without helpers that could not be opened; without any other lane, a run fails."""
+        for lane in [lane for lane in self._lanes if lane.failure is not None and lane.stream is None]:
+            assert lane.failure is not None
+            if lane not in self._helpers:
+                raise lane.failure
+            self._is_helped = False
+            self._lanes.remove(lane)
+            lane.give_up()
+            self._warn(f"The run goes on with {len(self._lanes)} at once: {lane.failure}")
+
+    def _follow(self, movement: Movement) -> None:
+        if movement.failure is not None:
+            self._try_again(movement, movement.failure)
+            return
+        is_moved = movement.proceed()
+        self._on_event(movement.progress())
+        if is_moved:
+            self._report(movement)
+
+    def _try_again(self, movement: Movement, error: BaseException) -> None:
+        """Give the lanes of a stream up and let it wait for another attempt, or raise what is final."""
+        task = self._at.pop(movement)
+        task.has_receipts = task.has_receipts or movement.has_receipts
         wait_s = self._plan.retries.wait_s(error, task.attempt, has_receipts=task.has_receipts)
         if wait_s is None:
             raise error
-        self._lanes.remove(lane)
-        lane.give_up()
+        for lane in reversed(movement.lanes):  # the first one last: it takes back what the others have written
+            self._lanes.remove(lane)
+            lane.give_up()
         task.attempt += 1
         task.due_at_s = time.monotonic() + wait_s
         self._waiting.append(task)
         self._tell_retry(self._plan.streams[task.stream].name, task.attempt, wait_s, error)
 
     def _tell_retry(self, what: str, attempt: int, wait_s: float, error: BaseException) -> None:
-        message = f"{what} failed: {error} Attempt {attempt} of {self._plan.retries.attempts} begins in {wait_s:g} s."
-        self._on_event(LogLine("engine", Level.WARN, message))
+        self._warn(f"{what} failed: {error} Attempt {attempt} of {self._plan.retries.attempts} begins in {wait_s:g} s.")
 
-    def _tell_progress(self, lane: Lane, stream: int) -> None:
-        ledger, earlier = self._ledgers.of(stream), lane.resumption
-        self._on_event(
-            StreamProgress(
-                self._plan.streams[stream].name,
-                earlier.rows + ledger.sent.rows,
-                earlier.rows + ledger.durable_rows,
-                earlier.size_bytes + ledger.sent.size_bytes,
-            )
-        )
-
-    def _report(self, lane: Lane, stream: int) -> None:
-        ledger, earlier, task = self._ledgers.of(stream), lane.resumption, self._at.pop(stream)
+    def _report(self, movement: Movement) -> None:
+        task, spec = self._at.pop(movement), self._plan.streams[movement.stream]
         started_s = time.monotonic() if task.started_s is None else task.started_s
-        self._rejects.complete(stream)
-        unread, unfit, unwritten = (
-            self._rejects.count(stream, at) for at in (RejectedAt.SOURCE, RejectedAt.TRANSFORM, RejectedAt.DESTINATION)
-        )
-        rejected_before = self._rejects.earlier(stream)
-        rejected = rejected_before + unread + unfit + unwritten
-        self._reports[stream] = StreamReport(
-            name=self._plan.streams[stream].name,
-            rows_read=earlier.rows + rejected_before + ledger.sent.rows + unread,
-            rows_written=earlier.rows + ledger.durable_rows - unwritten,
-            bytes_read=earlier.size_bytes + ledger.sent.size_bytes,
-            batches=ledger.sent.batches,
-            duration_s=time.monotonic() - started_s,
-            attempts=task.attempt,
-            rows_rejected=rejected,
-            rows_filtered=ledger.filtered_rows,
-        )
-        lane.stream = None
-        if rejected:
-            self._tell_rejects(self._plan.streams[stream], rejected)
-        self._on_event(StreamFinished(self._reports[stream]))
+        report = movement.report(task.attempt, time.monotonic() - started_s)
+        self._reports[movement.stream] = report
+        for lane in movement.lanes:
+            lane.stream = None
+        if report.rows_rejected:
+            self._tell_rejects(spec, report.rows_rejected)
+        self._on_event(StreamFinished(report))
         reach("engine.moved")
 
     def _tell_rejects(self, spec: StreamSpec, count: int) -> None:
         fate = "kept in the dead-letter queue" if spec.on_data_error is DataErrorPolicy.DLQ else "left out"
-        message = f"{count} rows of {spec.name} were rejected and {fate}."
+        self._warn(f"{count} rows of {spec.name} were rejected and {fate}.")
+
+    def _warn(self, message: str) -> None:
         self._on_event(LogLine("engine", Level.WARN, message))
 
     def _finish(self) -> None:
         """Have the receipts marked, so that the next run begins anew."""
         reach("engine.before_finish")
+        for lane in [lane for lane in self._lanes if not lane.is_free]:  # a helper that opened too late
+            self._lanes.remove(lane)
+            lane.give_up()
         lane = self._lanes[0] if self._lanes else self._open_further()
         for attempt in itertools.count(1):
             lane.finish()

@@ -14,6 +14,7 @@ MAX_RESULT_BYTES = 16 * 1024 * 1024
 MAX_LOG_BYTES = 8 * 1024
 MAX_METADATA_BYTES = 512 * 1024
 WAIT_RECORD_BYTES = 16
+RANGE_BYTES = 16
 MAX_STATE_NAME_BYTES = 255
 MAX_STATE_VALUE_BYTES = 1024 * 1024
 
@@ -77,9 +78,10 @@ class Call(Enum):
     PREPARE = "rb_prepare"
     RESUME = "rb_resume"
     RUN = "rb_run"
+    PUBLISH = "rb_publish"
     FINISH = "rb_finish"
     CLOSE = "rb_close"
 
 
-# Since version 1.1: a guest without them answers them with an empty object.
-OPTIONAL_CALLS = frozenset((Call.RESUME, Call.FINISH))
+# Since version 1.1, and `rb_publish` 1.2: a guest without them answers them with an empty object.
+OPTIONAL_CALLS = frozenset((Call.RESUME, Call.PUBLISH, Call.FINISH))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import struct
+
 from rapidbyte.errors import ErrorInfo, FrameError
 from rapidbyte.frames import BufferPool, Durable, FrameMetadata, FrameTable, Rejection
-from rapidbyte.wasm.abi import MAX_METADATA_BYTES, Status
+from rapidbyte.wasm.abi import MAX_METADATA_BYTES, RANGE_BYTES, Status
 from rapidbyte.wasm.activity import Activity
 from rapidbyte.wasm.guarding import Refusals, guarded
 from rapidbyte.wasm.memory import GuestMemory
 from rapidbyte.wasm.ports import Inlet, Outlet, Port
+
+_RANGE = struct.Struct("<qq")
 
 
 class ChannelImports:
@@ -114,6 +118,19 @@ class ChannelImports:
         if self.port is None:
             raise _wrong_side("reject rows")
         self.port.rejected(rejection)
+        return Status.OK
+
+    @guarded
+    def next_range(self, stream: int, pointer: int) -> int:
+        """Write the next range to read."""
+        view = self.memory.view(pointer, RANGE_BYTES)
+        outlet = self.port
+        if not isinstance(outlet, Outlet):
+            raise _wrong_side("read ranges")
+        taken = outlet.next_range(stream)
+        if taken is None:
+            return Status.END_OF_STREAM
+        _RANGE.pack_into(view, 0, *taken)
         return Status.OK
 
     def _document(self, pointer: int, length: int) -> bytes:

@@ -32,6 +32,7 @@ _SIGNATURES: Mapping[str, str] = {  # parameters, then the result; i is i32, I i
     "next": "I",
     "checkpoint": "iii",
     "reject": "iii",
+    "next_range": "iii",
     "sock_connect": "iiiiI",
     "sock_read": "Iiii",
     "sock_write": "Iiii",

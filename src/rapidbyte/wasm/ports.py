@@ -16,6 +16,11 @@ def refuse_rejection(rejection: Rejection) -> None:
     raise FrameError(f"No row of stream {rejection.stream} can be rejected now.", ErrorInfo("bad_state"))
 
 
+def refuse_ranges(stream: int) -> tuple[int, int] | None:
+    """Cut no stream."""
+    raise FrameError(f"Stream {stream} is not read in ranges.", ErrorInfo("bad_state"))
+
+
 @dataclass(frozen=True, slots=True)
 class StatePort:
     """Where a connector keeps values from one run to the next. Each of these is durable when it returns, or raises."""
@@ -34,11 +39,15 @@ NO_STATE = StatePort(get=lambda _: None, put=_refuse, compare_and_swap=_refuse)
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """The sending side. `admit` sees each frame before it is queued, and raises to refuse it, as `rejected` may."""
+    """The sending side. `admit` sees each frame before it is queued, and raises to refuse it, as `rejected` may.
+
+    `next_range` gives the next range of a stream to read, None when all are taken, or raises.
+    """
 
     queue: FrameQueue
     admit: Callable[[FrameMetadata], None]
     rejected: Callable[[Rejection], None] = refuse_rejection
+    next_range: Callable[[int], tuple[int, int] | None] = refuse_ranges
 
     def finish(self) -> None:
         """Say to the other side that everything came."""

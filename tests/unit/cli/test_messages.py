@@ -69,8 +69,6 @@ destination:
   config: {}
   write_mode: upsert
   primary_key: [id]
-resources:
-  autotune: {flush_bytes: 1mb}
 """
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 

@@ -20,14 +20,6 @@ CASES: list[tuple[dict[str, Any], str]] = [
         stream(sync_mode="cdc"),
         "source.streams[0].sync_mode: 'cdc' is not available in this version; use full_refresh or incremental",
     ),
-    (stream(partition_key="id"), "source.streams[0].partition_key: is not available in this version; remove it"),
-    *[
-        (
-            {"resources": {"autotune": {key: value}}},
-            f"resources.autotune.{key}: is not available in this version; remove it",
-        )
-        for key, value in (("parallelism", 2), ("partition_mode", "range"), ("flush_bytes", "1mb"))
-    ],
 ]
 
 
@@ -41,9 +33,8 @@ def test_every_rule_has_a_case() -> None:
     assert refused == {".".join(rule.path) for rule in RULES}
 
 
-@pytest.mark.parametrize("autotune", [True, False, {}, {"enabled": False}])
-def test_autotune_may_be_on_or_off(autotune: object) -> None:
-    assert load(minimal(resources={"autotune": autotune})) == load(minimal())
+def test_partition_key_is_taken_and_decides_nothing() -> None:
+    assert load(minimal(**stream(partition_key="id"))) == load(minimal())
 
 
 def test_wrong_value_is_not_called_unavailable_as_well() -> None:

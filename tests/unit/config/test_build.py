@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rapidbyte.config import load
 from rapidbyte.model import (
     MIB,
@@ -14,6 +16,7 @@ from rapidbyte.model import (
     Permissions,
     Pipeline,
     RemovedColumn,
+    Resources,
     SchemaEvolution,
     StreamSpec,
     SyncMode,
@@ -101,3 +104,32 @@ def test_null_without_quotes_is_not_taken_for_an_empty_key() -> None:
     ]
     null = load(minimal(destination__schema_evolution={"type_change": "null"}))
     assert null.streams[0].schema_evolution == SchemaEvolution(type_change=TypeChange.NULL)
+
+
+@pytest.mark.parametrize(
+    ("autotune", "expected"),
+    [
+        (True, Resources()),
+        ({}, Resources()),
+        (False, Resources(is_tuned=False)),
+        ({"enabled": False, "parallelism": 2}, Resources(parallelism=2, is_tuned=False)),
+        ({"partition_mode": "mod", "flush_bytes": "1mb"}, Resources(flush_bytes=MIB)),
+    ],
+)
+def test_tuning_is_on_or_off_and_what_is_pinned_wins(autotune: object, expected: Resources) -> None:
+    assert load(minimal(resources={"autotune": autotune})).resources == expected
+
+
+def test_parallelism_is_pinned_once() -> None:
+    for lanes in ("auto", 2):
+        document = minimal(resources={"parallelism": lanes, "autotune": {"parallelism": 2}})
+        assert load(document).resources == Resources(parallelism=2)
+    assert problems_of(minimal(resources={"parallelism": 3, "autotune": {"parallelism": 2}})) == [
+        "resources.autotune.parallelism: pins 2, and resources.parallelism is 3; keep one of them"
+    ]
+
+
+def test_tables_are_cut_in_one_of_the_known_ways() -> None:
+    assert problems_of(minimal(resources={"autotune": {"partition_mode": "hash"}})) == [
+        "resources.autotune.partition_mode: 'hash' is not one of range, mod"
+    ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rapidbyte.engine.checkpoint import StreamLedger
+from rapidbyte.engine.checkpoint import StreamLedger, Total
 from rapidbyte.engine.crossing import Crossing
-from rapidbyte.engine.ledgers import Ledgers
+from rapidbyte.engine.ledger import Ledger
 from rapidbyte.errors import FrameError
 from rapidbyte.frames import Durable, FrameKind, FrameMetadata
 
@@ -66,12 +66,38 @@ def test_a_transform_that_does_not_add_up_is_told_with_its_sums() -> None:
         crossing.after_giving(FrameMetadata(0, FrameKind.BATCH, 4, 4, filtered=1))
 
 
-def test_streams_do_not_touch_each_other_and_unknown_ones_are_refused() -> None:
-    ledgers = Ledgers()
-    ledgers.begin(0)
-    ledgers.begin(1)
-    ledgers.sent(_frame(FrameKind.SCHEMA))
-    ledgers.sent(_frame(FrameKind.BATCH, 4))
-    assert (ledgers.of(0).sent.rows, ledgers.of(1).sent.rows) == (4, 0)
-    with pytest.raises(FrameError, match="Stream 2 is not part of this run"):
-        ledgers.durable(Durable(2, 0, 0))
+def test_lane_takes_only_what_belongs_to_its_stream() -> None:
+    ledger = Ledger(0)
+    ledger.sent(_frame(FrameKind.SCHEMA))
+    ledger.sent(_frame(FrameKind.BATCH, 4))
+    assert ledger.now.sent.rows == 4
+    with pytest.raises(FrameError, match="Stream 2 is not what this lane moves now"):
+        ledger.durable(Durable(2, 0, 0))
+
+
+def test_part_is_not_durable_by_itself() -> None:
+    ledger = Ledger(0, is_part=True)
+    with pytest.raises(FrameError, match="A part of stream 0 is durable only with all the others") as caught:
+        ledger.durable(Durable(0, 0, 0))
+    assert caught.value.code == "invalid_argument"
+
+
+def _whole(rows: int) -> StreamLedger:
+    return _ledger(_frame(FrameKind.SCHEMA), _frame(FrameKind.BATCH, rows), _frame(FrameKind.END, rows))
+
+
+def test_parts_become_durable_together() -> None:
+    total = Total.of([_whole(2), _whole(3)])
+    assert (total.sent, total.sent.rows, total.sent.batches) == (total.delivered, 5, 2)
+    assert (total.durable_rows, total.is_delivered) == (0, True)
+    assert total.after_publication().durable_rows == 5
+
+
+def test_parts_that_are_not_all_delivered_are_not_durable() -> None:
+    under_way = _ledger(_frame(FrameKind.SCHEMA), _frame(FrameKind.BATCH, 3))
+    not_delivered = _ledger(_frame(FrameKind.SCHEMA)).after_sending(_frame(FrameKind.END))
+    for parts in ([_whole(2), under_way], [_whole(2), not_delivered], []):
+        with pytest.raises(FrameError, match="before all of its parts were delivered"):
+            Total.of(parts).after_publication()
+    with pytest.raises(FrameError, match="A part of a stream was durable before the others"):
+        Total.of([_whole(2).after_commit(Durable(0, 2, 2)), _whole(3)]).after_publication()

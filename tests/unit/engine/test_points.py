@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.kill_points import AFTER_THE_END, BEFORE_THE_END, IN_A_REPLAY, WITH_BAD_ROWS
+from harness.kill_points import AFTER_THE_END, BEFORE_THE_END, IN_A_REPLAY, WITH_BAD_ROWS, WITH_PARTS
 from rapidbyte.engine import run_pipeline
 from rapidbyte.engine.points import reach
 
@@ -23,7 +23,8 @@ def _points_in_code() -> Iterator[str]:
 
 
 def test_every_point_of_the_code_is_swept() -> None:
-    swept = {point.partition(":")[0] for point in (*BEFORE_THE_END, *AFTER_THE_END, *WITH_BAD_ROWS, *IN_A_REPLAY)}
+    listed = (*BEFORE_THE_END, *AFTER_THE_END, *WITH_BAD_ROWS, *IN_A_REPLAY, *WITH_PARTS)
+    swept = {point.partition(":")[0] for point in listed}
     assert swept == set(_points_in_code())
 
 

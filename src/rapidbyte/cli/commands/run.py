@@ -133,6 +133,7 @@ def report_document(report: RunReport) -> dict[str, object]:
                 "batches": stream.batches,
                 "duration_s": stream.duration_s,
                 "attempts": stream.attempts,
+                "lanes": stream.lanes,
             }
             for stream in report.streams
         ],
