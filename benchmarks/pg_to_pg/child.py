@@ -12,7 +12,7 @@ import rapidbyte
 def main() -> None:
     """Run the pipeline file in the first argument; variables come from the environment."""
     report = rapidbyte.run_pipeline(Path(sys.argv[1]))
-    print(json.dumps({"seconds": report.duration_s, "bytes": report.bytes_read}))
+    print(json.dumps({"seconds": report.duration_s, "bytes": report.bytes_read, "lanes": report.streams[0].lanes}))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from rapidbyte.model import WriteMode
 _MEBIBYTE = 1 << 20
 _FEW_ROWS = 10
 _MANY_TIMES = 5
+_DEFAULT = "auto"
 
 # Room for a run between checkpoints; durability is as Postgres comes.
 _SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
@@ -48,12 +49,12 @@ class Bench:
     address: ServerAddress
     session: psycopg.Connection
 
-    def pair(self, rows: int, *, is_raw_first: bool) -> Pair:
+    def pair(self, rows: int, parallelism: str, *, is_raw_first: bool) -> Pair:
         """Measure both ways of moving the table, in either order."""
         if is_raw_first:
             raw_s = self.raw(rows)
-            return Pair(raw_s, self.rapidbyte(rows))
-        measured = self.rapidbyte(rows)
+            return Pair(raw_s, self.rapidbyte(rows, parallelism))
+        measured = self.rapidbyte(rows, parallelism)
         return Pair(self.raw(rows), measured)
 
     def raw(self, rows: int) -> float:
@@ -63,10 +64,10 @@ class Bench:
         check_destination(self.session, rows)
         return seconds
 
-    def rapidbyte(self, rows: int) -> Measured:
+    def rapidbyte(self, rows: int, parallelism: str = _DEFAULT) -> Measured:
         """Measure the pipeline."""
         clear_destination(self.session, with_table=False)
-        measured = run_measured(self.address)
+        measured = run_measured(self.address, parallelism=parallelism)
         check_destination(self.session, rows)
         return measured
 
@@ -100,12 +101,8 @@ def main() -> None:
         fixed_s = [bench.command_s(_FEW_ROWS) for _ in range(_MANY_TIMES)]
         print(f"{_FEW_ROWS} rows, whole process: median {median(fixed_s):.3f} s of {_shown(fixed_s)}", flush=True)
         make_source(session, options.rows)
-        pairs = [_announced(bench.pair(options.rows, is_raw_first=i % 2 == 0)) for i in range(options.pairs)]
-        print(
-            f"median ratio {median(pair.ratio for pair in pairs):.3f}, with the process's start and end "
-            f"{median(pair.process_ratio for pair in pairs):.3f}",
-            flush=True,
-        )
+        pairs = _pairs(bench, _DEFAULT, options.rows, options.pairs)
+        alone = _pairs(bench, "1", options.rows, options.single_pairs) if options.single_pairs else []
         peaks = {options.rows: max(pair.rapidbyte.peak_memory_bytes for pair in pairs)}
         modes = {}
         if options.mode_pairs:
@@ -119,10 +116,26 @@ def main() -> None:
     if options.json:
         print(
             json.dumps(
-                {"fixed_s": fixed_s, "pairs": _documents(pairs), "peak_memory_bytes": peaks}
+                {
+                    "fixed_s": fixed_s,
+                    "pairs": _documents(pairs),
+                    "single": _documents(alone),
+                    "peak_memory_bytes": peaks,
+                }
                 | {mode.value: _documents(found) for mode, found in modes.items()}
             )
         )
+
+
+def _pairs(bench: Bench, parallelism: str, rows: int, count: int) -> list[Pair]:
+    print(f"parallelism {parallelism}:", flush=True)
+    pairs = [_announced(bench.pair(rows, parallelism, is_raw_first=i % 2 == 0)) for i in range(count)]
+    print(
+        f"median ratio of parallelism {parallelism} {median(pair.ratio for pair in pairs):.3f}, with process "
+        f"{median(pair.process_ratio for pair in pairs):.3f}",
+        flush=True,
+    )
+    return pairs
 
 
 def _pairs_of_mode(bench: Bench, mode: WriteMode, options: argparse.Namespace) -> list[Pair]:
@@ -140,7 +153,7 @@ def _announced(pair: Pair) -> Pair:
     measured = pair.rapidbyte
     print(
         f"raw {pair.raw_s:.2f} s, rapidbyte {measured.pipeline_s:.2f} s (process {measured.process_s:.2f} s), "
-        f"ratio {pair.ratio:.3f}, peak {measured.peak_memory_bytes / _MEBIBYTE:.0f} MiB",
+        f"ratio {pair.ratio:.3f}, lanes {measured.lanes}, peak {measured.peak_memory_bytes / _MEBIBYTE:.0f} MiB",
         flush=True,
     )
     return pair
@@ -154,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the table")
     parser.add_argument("--pairs", type=int, default=5, help="pairs of runs, in alternating order")
+    parser.add_argument("--single-pairs", type=int, default=3, help="pairs of runs with parallelism 1; 0 for none")
     parser.add_argument("--mode-pairs", type=int, default=3, help="pairs of runs of replace and of upsert; 0 for none")
     parser.add_argument("--memory-rows", type=int, default=5_000_000, help="rows of the second memory run; 0 for none")
     parser.add_argument("--json", action="store_true", help="end with one JSON document")

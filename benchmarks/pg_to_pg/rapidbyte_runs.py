@@ -22,21 +22,22 @@ _COMMAND = f"import sys; from {cli_main.__name__} import main; sys.exit(main())"
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A run: the seconds of the whole process, those of the pipeline in it, what it moved and held at most."""
+    """A run: the seconds of the whole process, those of the pipeline in it, what it moved and held at most, and how."""
 
     process_s: float
     pipeline_s: float
     size_bytes: int
     peak_memory_bytes: int
+    lanes: int
 
 
-def run_measured(address: ServerAddress, mode: WriteMode = WriteMode.APPEND) -> Measured:
+def run_measured(address: ServerAddress, mode: WriteMode = WriteMode.APPEND, parallelism: str = "auto") -> Measured:
     """Run the pipeline through the Python interface in a new process."""
     started = time.perf_counter()
-    output, peak_memory_bytes = _run(["-m", "pg_to_pg.child"], address, mode)
+    output, peak_memory_bytes = _run(["-m", "pg_to_pg.child"], address, mode, parallelism)
     process_s = time.perf_counter() - started
     result = json.loads(output)
-    return Measured(process_s, result["seconds"], result["bytes"], peak_memory_bytes)
+    return Measured(process_s, result["seconds"], result["bytes"], peak_memory_bytes, result["lanes"])
 
 
 def time_command(address: ServerAddress) -> float:
@@ -46,7 +47,7 @@ def time_command(address: ServerAddress) -> float:
     return time.perf_counter() - started
 
 
-def _run(arguments: list[str], address: ServerAddress, mode: WriteMode) -> tuple[str, int]:
+def _run(arguments: list[str], address: ServerAddress, mode: WriteMode, parallelism: str = "auto") -> tuple[str, int]:
     """Run Python on the pipeline and give its output and its peak memory in bytes, as the kernel accounts for it."""
     with (
         as_file(files("pg_to_pg") / "pipeline.yaml") as pipeline,
@@ -57,6 +58,7 @@ def _run(arguments: list[str], address: ServerAddress, mode: WriteMode) -> tuple
                 **_environment(),
                 **_variables(address),
                 "BENCH_WRITE_MODE": mode.value,
+                "BENCH_PARALLELISM": parallelism,
                 "XDG_STATE_HOME": state,
             },
             stdout=subprocess.PIPE,
