@@ -18,7 +18,6 @@ from rapidbyte.engine.chain import Chain
 from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.documents import NO_RUN, prepare_request, read_streams
 from rapidbyte.engine.events import Event, StreamFinished, StreamProgress, StreamStarted
-from rapidbyte.engine.ledgers import Ledgers
 from rapidbyte.engine.plan import Plan, make_plan
 from rapidbyte.engine.points import reach
 from rapidbyte.engine.replay_letters import Batch, batches, reason_to_keep
@@ -201,7 +200,7 @@ class _Replay:
 
 def _described(plan: Plan, crew: Crew) -> Mapping[str, Stream]:
     """Ask the source, and the transforms after it, what leaves them, by the streams' names; no row is read."""
-    source, chain = crew.hire(plan.source), Chain(plan, crew, Ledgers())
+    source, chain = crew.hire(plan.source), Chain(plan, crew)
     for opening in (source.open(), *chain.open()):
         crew.result(opening)
     prepare = prepare_request(plan.pipeline, NO_RUN, plan.streams, None)

@@ -21,7 +21,7 @@ from rapidbyte.engine.documents import (
     resume_request,
     run_request,
 )
-from rapidbyte.engine.ledgers import Ledgers
+from rapidbyte.engine.ledger import Ledger
 from rapidbyte.engine.plan import Plan
 from rapidbyte.engine.replay_letters import Batch, as_replayed
 from rapidbyte.errors import ErrorInfo, FrameError, InternalError, MissingPackageError
@@ -55,7 +55,8 @@ class ReplayStage:
         read_plans = partial(read_target_plans, connector=self._stage.name)
         self._crew.result(self._stage.call(Call.PREPARE, prepare, read_plans))
         read: Callable[[Any], Resumed] = partial(read_resumed, connector=self._stage.name)
-        resumed = self._crew.result(self._stage.call(Call.RESUME, resume_request(_STREAM, 1), read))
+        request = resume_request(_STREAM, 1, is_shared=False)
+        resumed = self._crew.result(self._stage.call(Call.RESUME, request, read))
         if not resumed.has_receipts:
             raise InternalError(
                 f"{self._stage.name} keeps no receipts, so that rows could be written twice: none can be replayed.",
@@ -66,19 +67,18 @@ class ReplayStage:
 
     def replay(self, batch: Batch, stream: Stream, refused: Refused) -> None:
         """Write a batch of the stream that was taken over last; all of it but what is refused is then committed."""
-        ledgers = Ledgers()
-        ledgers.begin(_STREAM)
+        ledger = Ledger(_STREAM)
         queue = FrameQueue(len(FrameKind), 2 * self._plan.destination.max_frame_bytes, self._crew.pool)
         try:
             for metadata, content in self._frames(batch, stream):
-                ledgers.sent(metadata)
+                ledger.sent(metadata)
                 buffer = self._crew.pool.acquire(len(content))
                 buffer.append(memoryview(bytearray(content)))
                 queue.put(metadata, buffer)
             queue.finish()
-            inlet = Inlet(queue, ledgers.delivered, ledgers.durable, partial(_refuse, batch, refused))
+            inlet = Inlet(queue, ledger.delivered, ledger.durable, partial(_refuse, batch, refused))
             request = run_request(_STREAM, len(batch.rows), batch.size_bytes, None, CheckpointInterval(size_bytes=0))
-            self._crew.result(self._stage.run(request, inlet, partial(self._verify, ledgers)))
+            self._crew.result(self._stage.run(request, inlet, partial(self._verify, ledger)))
         finally:
             queue.abort()
 
@@ -93,15 +93,15 @@ class ReplayStage:
             (FrameMetadata(_STREAM, FrameKind.END, count, size_bytes), b""),
         ]
 
-    def _verify(self, ledgers: Ledgers, answer: object) -> None:
-        ledger = ledgers.of(_STREAM)
-        if not ledger.is_complete:
+    def _verify(self, ledger: Ledger, answer: object) -> None:
+        now = ledger.now
+        if not now.is_complete:
             raise InternalError(
-                f"{self._stage.name} ended with {ledger.durable_rows} durable rows of {ledger.sent.rows}. This is a "
+                f"{self._stage.name} ended with {now.durable_rows} durable rows of {now.sent.rows}. This is a "
                 "fault of the connector; please report it.",
                 ErrorInfo("incomplete_stream"),
             )
-        require_moved(answer, self._stage.name, _STREAM, ledger.durable_rows)
+        require_moved(answer, self._stage.name, _STREAM, now.durable_rows)
 
 
 def _refuse(batch: Batch, refused: Refused, rejection: Rejection) -> None:
