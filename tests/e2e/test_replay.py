@@ -152,7 +152,7 @@ def test_row_that_could_not_be_read_at_the_source_is_loaded(
     ask: Ask, run_pipeline: RunPipeline, replay: Replay, waiting: Letters
 ) -> None:
     ask("CREATE TABLE {s}.t (id int PRIMARY KEY, u uuid, n numeric(5,2), at timestamptz)")
-    ask("INSERT INTO {s}.t VALUES (1, gen_random_uuid(), -0.05, '294276-12-31 23:59:59.5'), (2, NULL, NULL, NULL)")
+    ask("INSERT INTO {s}.t VALUES (1, gen_random_uuid(), -0.05, '294247-01-10 04:00:54.775807'), (2, NULL, NULL, NULL)")
     assert run_pipeline(_MODES, **_DLQ).rows_rejected == 1
     assert [stored.letter.rejected_at for stored in waiting()] == [RejectedAt.SOURCE]
     assert _outcome(replay()) == (1, 0)
