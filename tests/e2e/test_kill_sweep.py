@@ -132,7 +132,7 @@ def test_next_run_moves_all_parts_or_none(
     seeded("fixtures/sql/large.sql")
     gate = make_gate("large")
     with gate.opening(readers=2):
-        kill_run(_PARTS, point, LANES="2", WRITE_MODE=mode, **gate.variables)
-    run_pipeline(_PARTS, LANES="2", WRITE_MODE=mode, **gate.variables)
+        kill_run(_PARTS, point, LANES="2", WRITE_MODE=mode)
+    run_pipeline(_PARTS, LANES="2", WRITE_MODE=mode)
     assert_same_table(session, TableName(schemas.source, "large"), TableName(schemas.destination, "large"))
     assert shares("parts", "large") == []

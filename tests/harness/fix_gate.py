@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,27 +15,29 @@ from psycopg import sql
 import rapidbyte
 from harness.fix_tables import Ask
 from harness.names import SchemaPair
+from rapidbyte.embedded import ServerAddress
 
-_PASSWORD = "of-one-test"
 _POLL_S = 0.02
-_WAITING = """
-    SELECT {} FROM pg_locks
-    WHERE locktype = 'advisory' AND NOT granted AND (classid::bigint << 32) + objid::bigint = %s
+_EVERY = 400  # rows: few enough that each part of a table has one of them
+_INDEX = """
+    SELECT indexrelid, indexrelid::regclass::text FROM pg_index JOIN pg_class ON reltoastrelid = indrelid
+    WHERE pg_class.oid = %s::regclass
 """
+_WAITING = "SELECT {} FROM pg_locks WHERE relation = %s AND NOT granted"
 
 
 @dataclass
 class Gate:
-    """A closed gate: each session of the user `role` that reads the table waits at its first row.
+    """A gate before a table: while it is closed, each session that reads the table waits soon.
 
-    `variables` make a pipeline connect as this user.
+    Some rows of the table have a value that is kept apart, and the way to it is locked. `actions` may not touch these.
     """
 
     session: psycopg.Connection
-    key: int
-    role: str
-    variables: Mapping[str, str]
-    is_closed: bool = True
+    closer: psycopg.Connection
+    index: int
+    index_name: str
+    is_closed: bool = False
     actions: list[Callable[[], object]] = field(default_factory=list)
 
     @property
@@ -44,30 +46,31 @@ class Gate:
         count: int = self._of_waiting("count(*)")
         return count
 
+    def close(self) -> None:
+        """Let nobody through."""
+        self.closer.execute(f"REINDEX INDEX {self.index_name}".encode())
+        self.is_closed = True
+
+    def open(self) -> None:
+        """Let everybody through, from now on."""
+        self.closer.rollback()
+        self.is_closed = False
+
     def end_one(self, which: str) -> None:
         """End the session with the `min` or `max` process id of those before it."""
         assert self._of_waiting(f"pg_terminate_backend({which}(pid))") is True
 
-    def open(self) -> None:
-        """Let everybody through, from now on."""
-        self.session.execute("SELECT pg_advisory_unlock(%s)", (self.key,))
-        self.is_closed = False
-
-    def _of_waiting(self, what: str) -> Any:
-        row = self.session.execute(_WAITING.format(what).encode(), (self.key,)).fetchone()
-        assert row is not None
-        return row[0]
-
     @contextmanager
     def opening(self, readers: int) -> Iterator[None]:
-        """Open, beside what the block does, once so many sessions stand before it; at the latest at its end."""
+        """Close it, and open it beside the block once so many sessions stand before it; at the latest at its end."""
         is_over = threading.Event()
 
         def watch() -> None:
-            while self.waiting != readers and not is_over.wait(_POLL_S):
+            while self.waiting < readers and not is_over.wait(_POLL_S):
                 pass
             self.open()
 
+        self.close()
         thread = threading.Thread(target=watch)
         thread.start()
         try:
@@ -77,42 +80,38 @@ class Gate:
             thread.join()
 
     def opened_by(self, readers: int) -> Callable[[rapidbyte.Event], None]:
-        """Return a listener that does the `actions` and opens the gate once so many sessions stand before it."""
+        """Close it; return a listener that does the `actions` and opens it once so many sessions stand before it."""
+        self.close()
 
         def listen(event: rapidbyte.Event) -> None:
-            if isinstance(event, rapidbyte.StreamProgress) and self.is_closed and self.waiting == readers:
+            if isinstance(event, rapidbyte.StreamProgress) and self.is_closed and self.waiting >= readers:
                 for act in self.actions:
                     act()
                 self.open()
 
         return listen
 
+    def _of_waiting(self, what: str) -> Any:
+        row = self.session.execute(_WAITING.format(what).encode(), (self.index,)).fetchone()
+        assert row is not None
+        return row[0]
+
 
 @pytest.fixture
 def make_gate(
-    owner_session: psycopg.Connection, session: psycopg.Connection, schemas: SchemaPair, ask: Ask
+    server: ServerAddress, session: psycopg.Connection, schemas: SchemaPair, ask: Ask
 ) -> Iterator[Callable[[str], Gate]]:
-    """Put a gate before a table of the source: a policy that waits, and a user whom policies bind."""
-    name = f"gat{schemas.source.removeprefix('src')}"
-    role = sql.Identifier(name)
-    owner_session.execute(
-        sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE CURRENT_USER").format(role, sql.Literal(_PASSWORD))
-    )
+    """Put a gate before a table of the source that has numbers as `id`; it is open at first."""
 
     def make(table: str) -> Gate:
-        row = session.execute("SELECT hashtext(%s)::bigint & 2147483647", (schemas.source,)).fetchone()
+        name = sql.Identifier(schemas.source, table).as_string()
+        ask("ALTER TABLE {s}." + table + " ADD gate text, ALTER gate SET STORAGE EXTERNAL")
+        ask("UPDATE {s}." + table + f" SET gate = repeat('x', 3000) WHERE id % {_EVERY} = 0")
+        ask("VACUUM FULL {s}." + table)
+        row = session.execute(_INDEX, (name,)).fetchone()
         assert row is not None
-        key: int = row[0]
-        ask(
-            "CREATE FUNCTION {s}.pass() RETURNS boolean LANGUAGE plpgsql AS "
-            f"$$ BEGIN PERFORM pg_advisory_xact_lock_shared({key}); RETURN true; END $$"
-        )
-        ask("CREATE POLICY gate ON {s}." + table + " USING ({s}.pass())")
-        ask("ALTER TABLE {s}." + table + " ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
-        session.execute("SELECT pg_advisory_lock(%s)", (key,))
-        return Gate(session, key, name, {"PGUSER": name, "PGPASSWORD": _PASSWORD})
+        return Gate(session, closer, *row)
 
-    yield make
-    owner_session.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(role))
-    owner_session.execute(sql.SQL("DROP OWNED BY {}").format(role))
-    owner_session.execute(sql.SQL("DROP ROLE {}").format(role))
+    with psycopg.connect(server.dsn()) as closer:
+        yield make
+        closer.rollback()
