@@ -24,7 +24,8 @@ import sys, time
 from rapidbyte.embedded import EmbeddedPostgres
 with EmbeddedPostgres.start(settings={"fsync": "off"}) as server:
     print(server.directory, flush=True)
-    time.sleep(600)
+    for _ in range(6000):  # a signal that comes just before a sleep is seen after it
+        time.sleep(0.1)
 """
 
 
