@@ -92,6 +92,12 @@ class Script:
             (if (i32.ne (call $emit (local.get $f) (i32.const 0) (i32.wrap_i64 (local.get $i))) (i32.const 0))
               (then (return {self.answer(failure("refused", "internal"))})))"""
 
+    def give_as(self, metadata: Mapping[str, object]) -> str:
+        """Return code that emits the frame that was taken under other metadata."""
+        return f"""
+            (if (i32.ne (call $emit (local.get $f) {self.place(metadata)}) (i32.const 0))
+              (then (return {self.answer(failure("refused", "internal"))})))"""
+
     def reject(self, document: Mapping[str, object]) -> str:
         """Return code that rejects a row, and ends the run with the code `refused` when it is not taken."""
         return f"""
@@ -141,6 +147,11 @@ TAKE = "take"
 GIVE = "give"
 
 
+def relabelled(metadata: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the step that emits the frame that was taken under other metadata."""
+    return {"relabelled": metadata}
+
+
 def rejection(reasons: Sequence[str], **row: str | None) -> Mapping[str, object]:
     """Return a rejected row."""
     return {"stream": 0, "category": "data", "code": "bad_row", "reasons": reasons, "row": row}
@@ -157,17 +168,20 @@ def transform_guest(
 ) -> bytes:
     """Return a transform that takes its steps, does `before_answer` and answers.
 
-    A step is TAKE, which drops what it took unless GIVE follows; a frame to emit; or a row to reject. `before_answer`
-    may call `$deeper`, which never returns, and `$failed`, which gives the answer `failed`.
+    A step is TAKE, which drops what it took unless GIVE or what `relabelled` gives follows; a frame to emit; or a row
+    to reject. `before_answer` may call `$deeper`, which never returns, and `$failed`, which gives the answer `failed`.
     """
     script = Script()
 
     def code(step: str | Mapping[str, object] | None, after: str | Mapping[str, object] | None) -> str:
         assert step is not None
         if step == TAKE:
-            return script.take() + ("" if after == GIVE else "(drop (call $frame_drop (local.get $f)))")
+            is_given = after == GIVE or (isinstance(after, Mapping) and "relabelled" in after)
+            return script.take() + ("" if is_given else "(drop (call $frame_drop (local.get $f)))")
         if isinstance(step, str):
             return script.give()
+        if "relabelled" in step:
+            return script.give_as(step["relabelled"])  # type: ignore[arg-type]  # it is what `relabelled` was given
         return script.send(step) if "kind" in step else script.reject(step)
 
     taken = "".join(code(step, after) for step, after in itertools.pairwise([*steps, None]))
@@ -184,9 +198,9 @@ def transform_guest(
     return build(bodies, fields="\n".join([*script.fields, *functions]), manifest=manifest_of("transform", abi=abi))
 
 
-def identity_guest(frames: int, rows: int, *, streams: int = 1) -> bytes:
+def identity_guest(frames: int, rows: int, *, streams: Sequence[Mapping[str, object]] = (STREAM,)) -> bytes:
     """Return a transform that gives so many frames of a stream on as they come, which have so many rows together."""
-    return transform_guest([TAKE, GIVE] * frames, moved(rows), prepared={"ok": {"streams": [STREAM] * streams}})
+    return transform_guest([TAKE, GIVE] * frames, moved(rows), prepared={"ok": {"streams": streams}})
 
 
 def destination_guest(

@@ -38,7 +38,9 @@ def test_a_run_counts_what_was_sent_and_what_is_durable(run: Run, state_path: Pa
 
 
 def test_a_run_tells_what_each_connector_used(document: MakeDocument, state_path: Path) -> None:
-    values = with_streams(document(_source_of(2), GOOD_DESTINATION, transforms=[identity_guest(4, 5, streams=2)]), 2, 2)
+    values = with_streams(
+        document(_source_of(2), GOOD_DESTINATION, transforms=[identity_guest(4, 5, streams=[STREAM] * 2)]), 2, 2
+    )
     used = rapidbyte.run_pipeline(values, state_path=state_path).connectors
     assert [(usage.connector, usage.instances) for usage in used] == [
         ("source test", 2),

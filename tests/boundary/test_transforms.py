@@ -186,6 +186,14 @@ def test_a_position_closes_the_account_of_what_came_before_it(run: Run) -> None:
             "bad_result",
             id="it plans another number of streams",
         ),
+        pytest.param(
+            GOOD_SOURCE,
+            transform_guest([], moved(0), prepared={"ok": {"streams": [{**STREAM, "name": "public.u"}]}}),
+            _destination(5, prepare_body="(unreachable)"),
+            InternalError,
+            "bad_result",
+            id="it plans another stream",
+        ),
     ],
 )
 def test_the_stage_that_failed_is_the_one_that_is_told(

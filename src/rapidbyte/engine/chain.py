@@ -32,7 +32,7 @@ class Chain:
         """Have the transform at `place` plan the streams as they come to it."""
         stage = self.stages[place]
         request = prepare_request(self._plan.pipeline, run_id, self._plan.streams, streams)
-        return stage.call(Call.PREPARE, request, lambda answer: read_reshaped(answer, stage.name, len(streams)))
+        return stage.call(Call.PREPARE, request, lambda answer: read_reshaped(answer, stage.name, streams))
 
     def queues(self) -> tuple[FrameQueue, ...]:
         """Make the queues that lead from the source through the transforms to the destination."""

@@ -224,11 +224,12 @@ def read_streams(value: object, connector: str) -> tuple[Stream, ...]:
     return tuple(_stream_of(stream) for stream in _read(_STREAMS, value, connector).streams)
 
 
-def read_reshaped(value: object, connector: str, count: int) -> Reshaped:
-    """Read what a transform's `rb_prepare` gave for `count` streams."""
+def read_reshaped(value: object, connector: str, streams: tuple[Stream, ...]) -> Reshaped:
+    """Read what a transform's `rb_prepare` gave for `streams`."""
     found = _read(_RESHAPED, value, connector).streams
-    if len(found) != count:
-        raise _unusable(connector, f"it was asked for {count} streams and answered with {len(found)}")
+    wanted, given = [stream.name for stream in streams], [stream.name for stream in found]
+    if given != wanted:
+        raise _unusable(connector, f"it was asked for {', '.join(wanted)} and answered with {', '.join(given)}")
     whole = frozenset(index for index, stream in enumerate(found) if stream.whole_stream)
     return Reshaped(tuple(_stream_of(stream) for stream in found), whole)
 
