@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from rapidbyte.engine.cancellation import Cancellation
+from rapidbyte.engine.chain import Chain
 from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.documents import NO_RUN, prepare_request, read_streams, run_request
 from rapidbyte.engine.events import LogLine
-from rapidbyte.engine.plan import GuestPlan, plan_source
+from rapidbyte.engine.ledger import Ledger
+from rapidbyte.engine.plan import Plan, make_plan
 from rapidbyte.engine.run import load_pipeline
 from rapidbyte.errors import ConfigError, ErrorInfo
-from rapidbyte.frames import FrameKind, FrameMetadata, FrameQueue
-from rapidbyte.model import MIB, CheckpointInterval, Pipeline, Stream, StreamPreview
+from rapidbyte.frames import FrameKind
+from rapidbyte.model import CheckpointInterval, Pipeline, Stream, StreamPreview
 from rapidbyte.wasm import ArtifactCache, Call, Outlet
 
-_QUEUE_FRAMES = 4
-_QUEUE_BYTES = 8 * MIB
 _ROWS = "rapidbyte.engine.preview_rows"  # by name: it needs a library that not everybody has
 
 
@@ -30,38 +30,41 @@ def preview_pipeline(
     env: Mapping[str, str] | None = None,
     cancel: Cancellation | None = None,
 ) -> tuple[StreamPreview, ...]:
-    """Return at most `limit` rows of each stream, as its source reads them from the start; no destination is asked.
+    """Return at most `limit` rows of each stream, from its start and through the transforms; no destination is asked.
 
     Raises what `run_pipeline` does, and ConfigError with code `preview_needs_pyarrow`.
     """
     text_of_rows = _text_of_rows()
     loaded = load_pipeline(pipeline, env)
-    plan = plan_source(loaded, ArtifactCache.of_user())
+    plan = make_plan(loaded, ArtifactCache.of_user())
     cancellation = cancel if cancel is not None else Cancellation()
     previews = []
     for index, spec in enumerate(loaded.streams):
-        stream, frames = _first_frames(plan, loaded, index, limit, cancellation)
+        stream, frames = _first_frames(plan, index, limit, cancellation)
         rows = text_of_rows(frames, limit)
         previews.append(StreamPreview(spec.name, stream.columns, rows))
     return tuple(previews)
 
 
-def _first_frames(
-    plan: GuestPlan, pipeline: Pipeline, index: int, limit: int, cancellation: Cancellation
-) -> tuple[Stream, list[bytes]]:
-    """Return a stream and its first frames, the schema among them, from a source that is stopped after them."""
+def _first_frames(plan: Plan, index: int, limit: int, cancellation: Cancellation) -> tuple[Stream, list[bytes]]:
+    """Return a stream and its first frames, the schema among them, from connectors that are stopped after them."""
     frames: list[bytes] = []
+    ledger = Ledger(index, len(plan.transforms))
     with Crew(cancellation, _ignore) as crew:
-        source = crew.hire(plan)
-        crew.result(source.open())
-        prepare = prepare_request(pipeline.name, NO_RUN, pipeline.streams, None)
+        source, chain = crew.hire(plan.source), Chain(plan, crew)
+        for opening in (source.open(), *chain.open()):
+            crew.result(opening)
+        prepare = prepare_request(plan.pipeline, NO_RUN, plan.streams, None)
         streams = crew.result(source.call(Call.PREPARE, prepare, lambda answer: read_streams(answer, source.name)))
-        queue = FrameQueue(_QUEUE_FRAMES, _QUEUE_BYTES, crew.pool)
-        request = run_request(index, limit, plan.max_frame_bytes // 2, None, CheckpointInterval())
-        running = source.run(request, Outlet(queue, _admit, _ignore), _ignore)
+        for place in range(len(chain.stages)):
+            streams = crew.result(chain.prepare(place, NO_RUN, streams)).streams
+        queues = chain.queues()
+        request = run_request(index, limit, plan.source.max_frame_bytes // 2, None, CheckpointInterval())
+        running = source.run(request, Outlet(queues[0], ledger.sent, _ignore), _ignore)
+        last, queue = [running, *chain.run(index, request, queues, ledger, lambda _: _ignore)][-1], queues[-1]
         rows = 0
         while rows < limit:
-            is_over = running in crew.wait_any((running,)) if not len(queue) else False
+            is_over = last in crew.wait_any((last,)) if not len(queue) else False
             while len(queue) and rows < limit:
                 frame = queue.get()
                 assert frame is not None
@@ -72,7 +75,8 @@ def _first_frames(
                 crew.pool.release(buffer)
             if is_over:
                 break
-        queue.abort()
+        for passage in queues:
+            passage.abort()
         crew.stop()
     return streams[index], frames
 
@@ -88,9 +92,5 @@ def _text_of_rows() -> Any:
         ) from error
 
 
-def _admit(metadata: FrameMetadata) -> None:
-    """Let every frame pass: what is shown is not moved, and needs no ledger."""
-
-
 def _ignore(_: LogLine | object) -> None:
-    """Drop what the connector says, and rows that it cannot read: the others are the only answer."""
+    """Drop what connectors say, and rows that they reject: the others are the only answer."""
