@@ -153,7 +153,7 @@ def test_one_of_another_abi_is_refused_before_anything_starts(document: MakeDocu
 
 
 def test_rows_that_it_makes_up_never_reach_the_destination(document: MakeDocument, tmp_path: Path) -> None:
-    steps = [TAKE, GIVE, TAKE, GIVE, frame("batch", 1_000_000)]
+    steps: list[str | Mapping[str, object]] = [TAKE, GIVE, TAKE, GIVE, frame("batch", 1_000_000)]
     values = document(GOOD_SOURCE, GOOD_DESTINATION, transforms=[transform_guest(steps, moved(5))])
     events: list[rapidbyte.Event] = []
     with pytest.raises(InternalError) as caught:
