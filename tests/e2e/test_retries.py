@@ -14,7 +14,7 @@ from harness.fix_schemas import Seed
 from harness.fix_tables import Ask
 from harness.names import SchemaPair
 from harness.oracle import TableName, assert_same_table
-from harness.proxy import COMMITTED, CuttingProxy
+from harness.proxy import COMMITTED, Effect, Fault, FaultyProxy
 from rapidbyte.embedded import ServerAddress
 from rapidbyte.errors import TransientDatabaseError
 
@@ -35,9 +35,9 @@ _WAYS = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def proxy(server: ServerAddress) -> Iterator[CuttingProxy]:
+def proxy(server: ServerAddress) -> Iterator[FaultyProxy]:
     """A proxy before the shared server, which must listen on TCP."""
-    with CuttingProxy(server.host, server.port) as proxy:
+    with FaultyProxy(server.host, server.port) as proxy:
         yield proxy
 
 
@@ -52,14 +52,14 @@ def test_commit_that_was_made_and_never_confirmed_is_not_made_again(
     session: psycopg.Connection,
     first: tuple[TableName, TableName],
     run_pipeline: RunPipeline,
-    proxy: CuttingProxy,
+    proxy: FaultyProxy,
     way: dict[str, str],
 ) -> None:
     through = {"DESTINATION_HOST": "127.0.0.1", "DESTINATION_PORT": str(proxy.port)}
     run_pipeline(_MODES, STREAM="second", WRITE_MODE="append", **through)  # makes the table of receipts
-    proxy.cut_at(COMMITTED)
+    proxy.order(Fault(Effect.CUT, answer=COMMITTED))
     report = run_pipeline(_MODES, STREAM="first", **way, **through)
-    assert proxy.cuts_made == 1
+    assert proxy.struck == 1
     assert [(stream.rows_read, stream.rows_written, stream.attempts) for stream in report.streams] == [(3000, 3000, 2)]
     assert_same_table(session, *first)
 

@@ -1,29 +1,63 @@
-"""A TCP proxy before a server, which can cut a connection at a chosen answer: the client never sees that answer."""
+"""A TCP proxy before a server that fails as networks do: it cuts, stalls, slows, closes one way, or takes nobody.
+
+A fault is ordered, and strikes the first connection that comes to its place: once, or each time until it is withdrawn.
+"""
 
 from __future__ import annotations
 
 import socket
+import struct
 import threading
+import time
 from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
 from types import TracebackType
 from typing import Self
 
 COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\x00"  # CommandComplete of COMMIT
 
 _CHUNK_BYTES = 65536
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing drops what is unsent, and tells the peer so
 
 
-class CuttingProxy:
-    """Forwards connections to a server. Each `cut_at` kills the connection in which `answer` comes next, once."""
+class Effect(Enum):
+    """What becomes of the connection that a fault strikes."""
+
+    CUT = "cut"  # both directions end
+    RESET = "reset"  # the client is told that the connection broke
+    HALF_CLOSED = "half closed"  # the client reads an end, and may still write
+    STALLED = "stalled"  # no answer comes any more, and nothing ends
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Strikes before the answers' byte number `after_bytes`, or at the `answer`, which then does not reach the client.
+
+    An answer that was sent in two pieces is not seen.
+    """
+
+    effect: Effect
+    after_bytes: int = 0
+    answer: bytes = b""
+    is_lasting: bool = False
+
+
+class FaultyProxy:
+    """Forwards connections to a server. `struck` counts the faults that came to pass."""
 
     def __init__(self, host: str, port: int) -> None:
         self._server = (host, port)
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._cuts: list[bytes] = []
+        self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
+        self._resetting: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept)]
-        self.cuts_made = 0
+        self._ended = threading.Event()
+        self._pause_s = 0.0
+        self._piece_bytes = _CHUNK_BYTES
+        self.struck = 0
 
     @property
     def port(self) -> int:
@@ -31,10 +65,19 @@ class CuttingProxy:
         port: int = self._listener.getsockname()[1]
         return port
 
-    def cut_at(self, answer: bytes) -> None:
-        """Order a cut; an answer that was sent in two pieces is not seen."""
+    def order(self, fault: Fault) -> None:
+        """Have a fault strike."""
         with self._lock:
-            self._cuts.append(answer)
+            self._faults.append(fault)
+
+    def mend(self) -> None:
+        """Withdraw all faults; what they struck stays as it is."""
+        with self._lock:
+            self._faults.clear()
+
+    def slow_down(self, piece_bytes: int, pause_s: float) -> None:
+        """From now on, forward no more than `piece_bytes` at once, and wait before each piece."""
+        self._piece_bytes, self._pause_s = piece_bytes, pause_s
 
     def __enter__(self) -> Self:
         self._threads[0].start()
@@ -43,6 +86,7 @@ class CuttingProxy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -60,31 +104,73 @@ class CuttingProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(self._server)
+            try:
+                server = socket.create_connection(self._server)
+            except OSError:  # the server does not run: so it is for the client
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                client.close()
+                continue
             with self._lock:
                 self._sockets |= {client, server}
-            for ends in ((client, server, False), (server, client, True)):
-                thread = threading.Thread(target=self._forward, args=ends)
+            for target, ends in ((self._forward, (client, server)), (self._answer, (server, client))):
+                thread = threading.Thread(target=target, args=ends)
                 self._threads.append(thread)
                 thread.start()
 
-    def _forward(self, source: socket.socket, target: socket.socket, is_answer: bool) -> None:
+    def _forward(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
-            while data := source.recv(_CHUNK_BYTES):
-                if is_answer and self._is_cut(data):
-                    break
-                target.sendall(data)
-        _cut(source)
-        _cut(target)
-
-    def _is_cut(self, data: bytes) -> bool:
+            while data := client.recv(self._piece_bytes):
+                time.sleep(self._pause_s)
+                server.sendall(data)
+        _cut(server)
         with self._lock:
-            for answer in self._cuts:
-                if answer in data:
-                    self._cuts.remove(answer)
-                    self.cuts_made += 1
-                    return True
-        return False
+            is_reset = client in self._resetting
+            if is_reset:
+                self._sockets.discard(client)
+                client.close()
+        if not is_reset:
+            _cut(client)
+
+    def _answer(self, server: socket.socket, client: socket.socket) -> None:
+        sent = 0
+        fault: Fault | None = None
+        with suppress(OSError):
+            while fault is None and (data := server.recv(self._piece_bytes)):
+                time.sleep(self._pause_s)
+                fault, passed = self._struck(data, sent)
+                client.sendall(data[:passed])
+                sent += passed
+        if fault is not None and fault.effect is Effect.STALLED:
+            self._ended.wait()
+        elif fault is not None and fault.effect is Effect.HALF_CLOSED:
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_WR)
+            self._ended.wait()
+        if fault is not None and fault.effect is Effect.RESET:
+            self._reset(client)
+        else:
+            _cut(client)
+        _cut(server)
+
+    def _reset(self, client: socket.socket) -> None:
+        """Have the thread that reads from the client close it: nobody else may, while it reads."""
+        with self._lock:
+            self._resetting.add(client)
+        with suppress(OSError):
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            client.shutdown(socket.SHUT_RD)
+
+    def _struck(self, data: bytes, sent: int) -> tuple[Fault | None, int]:
+        """Return the fault that strikes within `data`, and how much of it passes first."""
+        with self._lock:
+            for fault in self._faults:
+                is_there = fault.answer in data if fault.answer else sent + len(data) > fault.after_bytes
+                if is_there:
+                    if not fault.is_lasting:
+                        self._faults.remove(fault)
+                    self.struck += 1
+                    return fault, 0 if fault.answer else fault.after_bytes - sent
+        return None, len(data)
 
 
 def _cut(end: socket.socket) -> None:
