@@ -30,7 +30,13 @@ class Edit:
 
 EDITS = (
     Edit("one test", "tests/unit/config/test_load.py", "", "\n# edited\n", ("tests/unit/config/test_load.py",)),
-    Edit("one e2e file", "tests/e2e/test_types.py", "", "\n# edited\n", ("tests/e2e/test_types.py",)),
+    Edit(
+        "one e2e file",
+        "tests/e2e/test_types.py",
+        "",
+        "\n# edited\n",
+        ("tests/e2e/test_types.py", "tests/unit/coverage/test_coverage.py"),
+    ),
     Edit("a pipeline", "fixtures/pipelines/projection.yaml", "", "\n# edited\n", ("tests/e2e/test_*.py",)),
     Edit("a seed", "fixtures/sql/hard_values.sql", "", "\n-- edited\n", ("tests/e2e/test_types.py",)),
     Edit(
