@@ -164,6 +164,7 @@ fn refuse(code: &str, message: String, column: &str) -> Result<Change> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use sdk::{Column, NewColumn, NullabilityChange, RemovedColumn, SchemaEvolution, TypeChange};
 
     use super::{Change, compare};
@@ -247,6 +248,67 @@ mod tests {
         assert_eq!(found(&[], &[generated], SchemaEvolution::default()), Ok(vec![]));
         let same = [column("a", "text", true)];
         assert_eq!(found(&same, &[target("a", "text", true)], SchemaEvolution::default()), Ok(vec![]));
+    }
+
+    /// Columns of few names and types, so that they often meet.
+    fn columns() -> impl Strategy<Value = Vec<(String, String, bool)>> {
+        let column = (prop_oneof!["a", "b", "c"], prop_oneof!["text", "integer"], any::<bool>());
+        proptest::collection::vec(column, 0..4).prop_map(|mut columns| {
+            columns.sort();
+            columns.dedup_by(|left, right| left.0 == right.0);
+            columns
+        })
+    }
+
+    fn policies() -> impl Strategy<Value = SchemaEvolution> {
+        let new_column = prop_oneof![Just(NewColumn::Add), Just(NewColumn::Ignore), Just(NewColumn::Fail)];
+        let removed_column = prop_oneof![Just(RemovedColumn::Ignore), Just(RemovedColumn::Fail)];
+        let type_change = prop_oneof![Just(TypeChange::Coerce), Just(TypeChange::Fail), Just(TypeChange::Null)];
+        let nullability_change = prop_oneof![Just(NullabilityChange::Allow), Just(NullabilityChange::Fail)];
+        (new_column, removed_column, type_change, nullability_change).prop_map(
+            |(new_column, removed_column, type_change, nullability_change)| SchemaEvolution {
+                new_column,
+                removed_column,
+                type_change,
+                nullability_change,
+            },
+        )
+    }
+
+    /// The policies that let pass whatever can pass at all.
+    const LENIENT: SchemaEvolution = SchemaEvolution {
+        new_column: NewColumn::Ignore,
+        removed_column: RemovedColumn::Ignore,
+        type_change: TypeChange::Coerce,
+        nullability_change: NullabilityChange::Allow,
+    };
+
+    proptest! {
+        #[test]
+        fn the_axes_are_independent(source in columns(), existing in columns(), policy in policies()) {
+            let source: Vec<Column> = source.iter().map(|(name, kind, nullable)| column(name, kind, *nullable)).collect();
+            let existing: Vec<_> = existing.iter().map(|(name, kind, nullable)| target(name, kind, *nullable)).collect();
+            let with = |policy| found(&source, &existing, policy);
+            let lines = |policy: SchemaEvolution| with(policy).err().map_or(0, |(_, lines)| lines);
+            let axes = [
+                SchemaEvolution { new_column: policy.new_column, ..LENIENT },
+                SchemaEvolution { removed_column: policy.removed_column, ..LENIENT },
+                SchemaEvolution { type_change: policy.type_change, ..LENIENT },
+                SchemaEvolution { nullability_change: policy.nullability_change, ..LENIENT },
+            ];
+            let never = lines(LENIENT); // what no policy lets pass: a column that must have a value, and gets none
+            prop_assert_eq!(lines(policy), never + axes.iter().map(|axis| lines(*axis) - never).sum::<usize>());
+            if let Ok(changes) = with(policy) {
+                prop_assert_eq!(changes.len(), with(LENIENT).map_or(0, |changes| changes.len()));
+            }
+        }
+
+        #[test]
+        fn a_table_that_was_made_from_the_stream_differs_in_nothing(source in columns(), policy in policies()) {
+            let made: Vec<_> = source.iter().map(|(name, kind, nullable)| target(name, kind, *nullable)).collect();
+            let source: Vec<Column> = source.iter().map(|(name, kind, nullable)| column(name, kind, *nullable)).collect();
+            prop_assert_eq!(found(&source, &made, policy), Ok(vec![]));
+        }
     }
 
     #[test]
