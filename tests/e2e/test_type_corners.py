@@ -86,6 +86,7 @@ def test_hard_values_of_every_type_take_the_place_of_themselves(
 ) -> None:
     run_pipeline(_PIPELINE, WRITE_MODE=write_mode, LOAD_METHOD=load_method)
     ask("UPDATE {s}.odd_keys SET a_value = a_value || ' again'")
+    ask("UPDATE {s}.odd_keys SET a_numeric = 1.00, a_span = '24 hours', a_double = 0 WHERE a_numeric = 1")
     ask("UPDATE {s}.arrays SET some_ints = '[3:4]={{NULL,5}}' WHERE id = 1")
     run_pipeline(_PIPELINE, WRITE_MODE=write_mode, LOAD_METHOD=load_method)
     _assert_same_tables(session, schemas)

@@ -1,6 +1,6 @@
 //! How loaded rows meet those of the table: the statements before and after a load, by write mode.
 
-use pgwire::{Connection, identifier};
+use pgwire::{Connection, identifier, oid};
 use sdk::{Category, Error, Result, Socket, WriteMode};
 
 use crate::key;
@@ -108,12 +108,14 @@ impl Plan {
             return String::new();
         };
         let names = |columns: &[&PlannedColumn]| columns.iter().map(|c| identifier(&c.target.name)).collect::<Vec<_>>();
-        let (keys, rest): (Vec<_>, Vec<_>) = self.columns.iter().partition(|column| key.contains(&column.target.name));
-        let keys = names(&keys).join(", ");
-        if rest.is_empty() {
+        let is_key = |column: &&PlannedColumn| key.contains(&column.target.name);
+        let keys = names(&self.columns.iter().filter(is_key).collect::<Vec<_>>()).join(", ");
+        let is_set = |column: &&PlannedColumn| !is_key(column) || !is_same_where_equal(column.target.type_oid);
+        let set: Vec<_> = self.columns.iter().filter(is_set).collect();
+        if set.is_empty() {
             return format!(" ON CONFLICT ({keys}) DO NOTHING");
         }
-        let settings: Vec<_> = names(&rest).iter().map(|name| format!("{name} = EXCLUDED.{name}")).collect();
+        let settings: Vec<_> = names(&set).iter().map(|name| format!("{name} = EXCLUDED.{name}")).collect();
         format!(" ON CONFLICT ({keys}) DO UPDATE SET {}", settings.join(", "))
     }
 
@@ -144,24 +146,46 @@ impl Plan {
     }
 }
 
+/// Whether values of a type that are equal are the same, unlike 1.0 and 1.00, or a day and 24 hours: a row that takes
+/// the place of another would else keep the old one's key.
+fn is_same_where_equal(type_oid: u32) -> bool {
+    matches!(
+        type_oid,
+        oid::BOOL
+            | oid::BYTEA
+            | oid::INT2
+            | oid::INT4
+            | oid::INT8
+            | oid::TEXT
+            | oid::VARCHAR
+            | oid::DATE
+            | oid::TIME
+            | oid::TIMESTAMP
+            | oid::TIMESTAMPTZ
+            | oid::UUID
+    )
+}
+
 #[cfg(test)]
 mod tests {
+    use pgwire::oid;
+
     use super::Way;
     use crate::encode::Encoding;
     use crate::plan::{Cast, Plan, PlannedColumn};
     use crate::target::TargetColumn;
 
     fn plan(way: Way) -> Plan {
-        let column = |name: &str, type_name: &str, encoding: Encoding, is_nullable: bool| PlannedColumn {
+        let column = |name: &str, (type_name, oid): (&str, u32), encoding: Encoding, is_nullable: bool| PlannedColumn {
             place: 0,
             encoding,
-            target: TargetColumn { is_nullable, ..TargetColumn::plain(name, type_name, 0) },
+            target: TargetColumn { is_nullable, ..TargetColumn::plain(name, type_name, oid) },
             cast: if encoding == Encoding::CastFromText { Cast::FromText } else { Cast::None },
         };
         let columns = vec![
-            column("id", "integer", Encoding::Int32, false),
-            column("span", "interval", Encoding::CastFromText, true),
-            column("note", "text", Encoding::Text, true),
+            column("id", ("integer", oid::INT4), Encoding::Int32, false),
+            column("span", ("interval", 1186), Encoding::CastFromText, true),
+            column("note", ("text", oid::TEXT), Encoding::Text, true),
         ];
         Plan { table: r#""s"."t""#.into(), columns, way }
     }
@@ -189,21 +213,22 @@ mod tests {
     fn the_last_of_several_rows_with_one_key_wins() {
         let statement = plan(Way::Upsert { key: key(&["id", "span"]), is_unique: false }).unstage_statement();
         let expected = format!(
-            r#"{INSERT}DISTINCT ON ("id", "span"::interval) "id", "span"::interval, "note" FROM pg_temp.rapidbyte_stage ORDER BY "id", "span"::interval, ctid DESC ON CONFLICT ("id", "span") DO UPDATE SET "note" = EXCLUDED."note""#
+            r#"{INSERT}DISTINCT ON ("id", "span"::interval) "id", "span"::interval, "note" FROM pg_temp.rapidbyte_stage ORDER BY "id", "span"::interval, ctid DESC ON CONFLICT ("id", "span") DO UPDATE SET "span" = EXCLUDED."span", "note" = EXCLUDED."note""#
         );
         assert_eq!(statement, expected);
     }
 
     #[test]
-    fn a_key_of_all_columns_leaves_nothing_to_update() {
-        let plan = plan(Way::Upsert { key: key(&["id", "span", "note"]), is_unique: true });
-        assert!(
-            plan.unstage_statement()
-                .ends_with(r#"FROM pg_temp.rapidbyte_stage ON CONFLICT ("id", "span", "note") DO NOTHING"#)
-        );
+    fn of_a_key_of_all_columns_only_what_can_be_equal_and_differ_is_updated() {
+        let mut plan = plan(Way::Upsert { key: key(&["id", "span", "note"]), is_unique: true });
+        let update = r#" ON CONFLICT ("id", "span", "note") DO UPDATE SET "span" = EXCLUDED."span""#;
+        assert!(plan.unstage_statement().ends_with(update));
+        plan.columns.remove(1);
+        let nothing = r#"FROM pg_temp.rapidbyte_stage ON CONFLICT ("id", "note") DO NOTHING"#;
+        assert!(plan.unstage_statement().ends_with(nothing));
         assert_eq!(
             plan.null_key_query().as_deref(),
-            Some(r#"SELECT 1 FROM pg_temp.rapidbyte_stage WHERE "span" IS NULL OR "note" IS NULL LIMIT 1"#)
+            Some(r#"SELECT 1 FROM pg_temp.rapidbyte_stage WHERE "note" IS NULL LIMIT 1"#)
         );
     }
 
