@@ -47,6 +47,7 @@ class Movement:
         self._share: JsonObject | None = None
         self._ranges: Ranges | None = None
         self._pace = Pace.pinned(1)
+        self._begun_s = 0.0
         self._is_publishing = False
         self._most_lanes = 1
 
@@ -139,6 +140,7 @@ class Movement:
             division = self._division
             self._share, self._pace = resumed.share, division.pace
             self._ranges = Ranges(division.extent, division.pace.most, division.least_range)
+            self._begun_s = time.monotonic()
             self._move_part(self.lanes[0], is_first=True)
         else:
             self._ledgers.append(self.lanes[0].move(self.stream, self._resumption, is_whole=self._is_whole))
@@ -161,7 +163,9 @@ class Movement:
     def _measure(self) -> None:
         if self._ranges is None or self._is_publishing:
             return
-        pace = self._pace.after(time.monotonic(), len(self.lanes), self._total.sent.size_bytes)
+        now_s = time.monotonic()
+        left_s = (now_s - self._begun_s) * self._ranges.left / max(1, self._ranges.taken)
+        pace = self._pace.after(now_s, len(self.lanes), self._total.sent.size_bytes, left_s)
         self._ranges.release(max(0, self._pace.lanes - pace.lanes))
         self._pace = pace
 

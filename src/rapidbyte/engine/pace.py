@@ -1,8 +1,8 @@
 """How many lanes move one stream: another one as long as each made it faster. Pure values.
 
 It begins with a few. When all of them have been at work for a while, their speed is compared with that of one lane
-less: where it grew, one more is tried, and where it did not, the last one is let go. What a lane does is not touched by
-this, only how many there are.
+less: where it grew, one more is tried, and where it did not, the last one is let go. Near the end none is tried any
+more, since it would cost more than it could gain. What a lane does is not touched by this, only how many there are.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Pace:
         """Have a number of lanes that nothing changes."""
         return cls(lanes, lanes, is_settled=True)
 
-    def after(self, now_s: float, working: int, size_bytes: int) -> Self:
-        """Return the pace once `size_bytes` have been read in all, `working` lanes being at it."""
+    def after(self, now_s: float, working: int, size_bytes: int, left_s: float) -> Self:
+        """Return the pace once `size_bytes` have been read in all, `working` lanes being at it, for `left_s` more."""
         if self.is_settled:
             return self
         if working != self.lanes:
@@ -43,6 +43,6 @@ class Pace:
         rate = (size_bytes - self.begun_bytes) / (now_s - self.begun_s)
         if rate < self.rate * _LEAST_GAIN:
             return replace(self, lanes=self.lanes - 1, is_settled=True)
-        if self.lanes == self.most:
+        if self.lanes == self.most or left_s < 2 * _WINDOW_S:
             return replace(self, is_settled=True)
         return replace(self, lanes=self.lanes + 1, rate=rate, begun_s=None)

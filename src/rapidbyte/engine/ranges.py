@@ -43,6 +43,11 @@ class Ranges:
         return max(0, self._extent - self._begin)
 
     @property
+    def taken(self) -> int:
+        """How much of the extent was taken."""
+        return self._extent - self.left
+
+    @property
     def is_exhausted(self) -> bool:
         """Whether the last one was taken."""
         return self._begin == OPEN_END

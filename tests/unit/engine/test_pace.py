@@ -9,7 +9,7 @@ def _measured(pace: Pace, rates: dict[int, float]) -> list[int]:
     """Return the numbers of lanes that are at work until nothing changes, with the speed of each number."""
     tried, now_s, size_bytes = [pace.lanes], 0.0, 0.0
     for _ in range(200):
-        pace = pace.after(now_s, pace.lanes, int(size_bytes))
+        pace = pace.after(now_s, pace.lanes, int(size_bytes), left_s=60.0)
         if pace.lanes != tried[-1]:
             tried.append(pace.lanes)
         now_s += 0.1
@@ -34,11 +34,18 @@ def test_limit_of_the_first_lanes_changes_nothing() -> None:
 def test_time_counts_only_while_all_lanes_are_at_work() -> None:
     pace = Pace(2, 3)
     for tenths in range(100):
-        pace = pace.after(tenths / 10, 1, tenths * 1000)
+        pace = pace.after(tenths / 10, 1, tenths * 1000, 60.0)
     assert pace == Pace(2, 3)
-    pace = pace.after(10.0, 2, 5000).after(10.9, 2, 9000).after(10.95, 1, 9100).after(11.0, 2, 9200)
+    steps = ((10.0, 2, 5000), (10.9, 2, 9000), (10.95, 1, 9100), (11.0, 2, 9200))
+    for step in steps:
+        pace = pace.after(*step, 60.0)
     assert (pace.lanes, pace.begun_s, pace.begun_bytes) == (2, 11.0, 9200)
-    assert pace.after(12.0, 2, 10_200) == Pace(3, 3, rate=1000.0, begun_bytes=9200)
+    assert pace.after(12.0, 2, 10_200, 60.0) == Pace(3, 3, rate=1000.0, begun_bytes=9200)
+
+
+def test_no_lane_is_tried_near_the_end() -> None:
+    pace = Pace(2, 3).after(0.0, 2, 0, 9.0).after(1.0, 2, 1000, 1.9)
+    assert (pace.lanes, pace.is_settled) == (2, True)
 
 
 def test_pinned_number_stays() -> None:
