@@ -12,6 +12,7 @@ from zipfile import ZipFile
 import pytest
 
 WHEEL = Path("rapidbyte_pants-0.1.0-py3-none-any.whl")
+METADATA = "rapidbyte_pants-0.1.0.dist-info"
 BACKENDS = ("affected", "hygiene", "outside_services", "pipelines", "ruff", "rust", "snapshots", "test_page")
 
 
@@ -25,13 +26,19 @@ def wheel() -> Iterator[ZipFile]:
 
 @pytest.fixture
 def metadata(wheel: ZipFile) -> Message:
-    return BytesParser().parsebytes(wheel.read("rapidbyte_pants-0.1.0.dist-info/METADATA"))
+    return BytesParser().parsebytes(wheel.read(f"{METADATA}/METADATA"))
 
 
 def test_it_holds_the_product_backends_and_nothing_else(wheel: ZipFile) -> None:
     folders = {str(Path(name).parent) for name in wheel.namelist()}
     expected = {"rapidbyte_pants", *(f"rapidbyte_pants/{backend}" for backend in BACKENDS)}
-    assert folders - {"rapidbyte_pants-0.1.0.dist-info"} == expected
+    assert {folder for folder in folders if not folder.startswith(METADATA)} == expected
+
+
+def test_it_brings_its_license(wheel: ZipFile, metadata: Message) -> None:
+    assert metadata.get_all("License-File") == ["LICENSE"]
+    text = wheel.read(f"{METADATA}/licenses/LICENSE").decode()
+    assert "Apache License\n                           Version 2.0, January 2004" in text
 
 
 def test_its_readme_tells_of_each_backend(metadata: Message) -> None:
