@@ -36,7 +36,7 @@ START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 END = START + timedelta(seconds=2)
 STREAMS = (
     StreamReport("users", 3, 3, 120, 1, 0.5, 1),
-    StreamReport("orders", 5, 4, 80, 1, 0.25, 1, rows_rejected=1),
+    StreamReport("orders", 8, 4, 80, 1, 0.25, 1, rows_rejected=1, rows_filtered=3, lanes=2),
 )
 LETTER = DeadLetter(
     pipeline="nightly",
@@ -107,7 +107,7 @@ class StateContract:
             state.runs.finish(RunReport("r1", "nightly", RunStatus.COMPLETED, 2.0, STREAMS), END)
         with open_state(spec) as state:
             assert state.runs.runs() == (
-                RunRecord("r1", "nightly", RunStatus.COMPLETED, START, END, 8, 7, 200, 1, streams=STREAMS),
+                RunRecord("r1", "nightly", RunStatus.COMPLETED, START, END, 11, 7, 200, 1, 3, streams=STREAMS),
             )
 
     @pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.CANCELLED])

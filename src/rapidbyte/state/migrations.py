@@ -108,6 +108,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE letters RENAME TO dead_letters",
         "CREATE INDEX dead_letters_by_stream ON dead_letters (pipeline, stream)",
     ),
+    (
+        "ALTER TABLE runs ADD COLUMN rows_filtered INTEGER",
+        "ALTER TABLE run_streams ADD COLUMN rows_filtered INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE run_streams ADD COLUMN lanes INTEGER NOT NULL DEFAULT 1",
+    ),
 )
 VERSION = len(MIGRATIONS)
 

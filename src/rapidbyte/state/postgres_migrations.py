@@ -85,5 +85,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             ADD COLUMN replay_id text
         """,
     ),
+    (
+        "ALTER TABLE runs ADD COLUMN rows_filtered bigint",
+        """
+        ALTER TABLE run_streams
+            ADD COLUMN rows_filtered bigint NOT NULL DEFAULT 0,
+            ADD COLUMN lanes bigint NOT NULL DEFAULT 1
+        """,
+    ),
 )
 VERSION = len(MIGRATIONS)

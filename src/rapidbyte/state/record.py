@@ -22,6 +22,7 @@ class RunRecord:
     rows_written: int | None = None
     bytes_read: int | None = None
     rows_rejected: int | None = None
+    rows_filtered: int | None = None
     error_category: Category | None = None
     error_code: str | None = None
     error_message: str | None = None

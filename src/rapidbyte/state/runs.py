@@ -9,7 +9,9 @@ from rapidbyte.model import RunReport, RunStatus, StreamReport
 from rapidbyte.state.database import Database, Liveness, Row, Statements, moment, stamp, storable
 from rapidbyte.state.record import RunRecord
 
-_STREAM_COLUMNS = "name, rows_read, rows_written, bytes_read, batches, duration_s, attempts, rows_rejected"
+_STREAM_COLUMNS = (
+    "name, rows_read, rows_written, bytes_read, batches, duration_s, attempts, rows_rejected, rows_filtered, lanes"
+)
 _STREAM_PLACES = ", ".join("?" for _ in _STREAM_COLUMNS.split(","))
 
 
@@ -35,13 +37,15 @@ class RunStore:
             self._end(
                 statements,
                 report.run_id,
-                "status = ?, finished_at = ?, rows_read = ?, rows_written = ?, rows_rejected = ?, bytes_read = ?",
+                "status = ?, finished_at = ?, rows_read = ?, rows_written = ?, rows_rejected = ?, rows_filtered = ?, "
+                "bytes_read = ?",
                 (
                     report.status.value,
                     stamp(finished_at),
                     report.rows_read,
                     report.rows_written,
                     report.rows_rejected,
+                    report.rows_filtered,
                     report.bytes_read,
                 ),
             )
@@ -118,6 +122,8 @@ def _values(stream: StreamReport) -> tuple[object, ...]:
         stream.duration_s,
         stream.attempts,
         stream.rows_rejected,
+        stream.rows_filtered,
+        stream.lanes,
     )
 
 
@@ -132,6 +138,7 @@ def _record(row: Row, streams: tuple[StreamReport, ...]) -> RunRecord:
         rows_read=row["rows_read"],
         rows_written=row["rows_written"],
         rows_rejected=row["rows_rejected"],
+        rows_filtered=row["rows_filtered"],
         bytes_read=row["bytes_read"],
         error_category=None if category is None else Category(category),
         error_code=row["error_code"],

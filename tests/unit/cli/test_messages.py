@@ -225,6 +225,7 @@ def test_runs_of_a_pipeline_are_listed_for_a_machine(capsys: pytest.CaptureFixtu
                 "rows_read": None,
                 "rows_written": None,
                 "rows_rejected": None,
+                "rows_filtered": None,
                 "bytes_read": None,
                 "error": {"category": "auth", "code": "28P01", "message": "No."},
             }

@@ -60,6 +60,7 @@ def run_document(run: RunRecord) -> dict[str, object]:
         "rows_read": run.rows_read,
         "rows_written": run.rows_written,
         "rows_rejected": run.rows_rejected,
+        "rows_filtered": run.rows_filtered,
         "bytes_read": run.bytes_read,
         "error": error,
     }
