@@ -18,13 +18,19 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 
 @pytest.fixture(scope="session")
-def passed_checkout(checkout: Checkout) -> Checkout:
-    """The copy, all of whose tests have passed: another run has nothing to do."""
-    for _ in range(2):
-        outcome = checkout.pants("test", "::")
-        assert outcome.code == 0, outcome.text
-    assert outcome.ran == frozenset()
-    return checkout
+def passed_checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A copy of its own, all of whose tests have passed: another run has nothing to do.
+
+    Its Python tests are collected and not carried out: what is to be proved is which of their processes run.
+    """
+    with copied_checkout(tmp_path_factory.mktemp("passed")) as checkout:
+        checkout.edit("pyproject.toml", "addopts = [", 'addopts = ["--collect-only", ')
+        checkout.git("commit", "--quiet", "--all", "--message=tests are only collected")
+        for _ in range(2):
+            outcome = checkout.pants("test", "::")
+            assert outcome.code == 0, outcome.text
+        assert outcome.ran == frozenset()
+        yield checkout
 
 
 @pytest.fixture(scope="session")

@@ -69,17 +69,22 @@ class Checkout:
         ended = self.run("git", "-c", "user.name=proof", "-c", "user.email=proof@localhost", *arguments)
         assert ended.code == 0, ended.text
 
-    @contextmanager
-    def edited(self, path: str, old: str, new: str) -> Iterator[None]:
-        """Within the block, have `new` in the place of the first `old`, which must be there; "" is the end."""
+    def edit(self, path: str, old: str, new: str) -> str:
+        """Put `new` in the place of the first `old`, which must be there; "" is the end. Return the text of before."""
         file = self.folder / path
         before = file.read_text(encoding="utf-8")
         assert old in before, f"{path} has no {old!r}"
         file.write_text(before.replace(old, new, 1) if old else before + new, encoding="utf-8")
+        return before
+
+    @contextmanager
+    def edited(self, path: str, old: str, new: str) -> Iterator[None]:
+        """Have an edit within the block."""
+        before = self.edit(path, old, new)
         try:
             yield
         finally:
-            file.write_text(before, encoding="utf-8")
+            (self.folder / path).write_text(before, encoding="utf-8")
 
     def close(self) -> None:
         """End the daemon of the copy, which would outlive it for hours."""

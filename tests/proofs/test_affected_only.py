@@ -13,7 +13,8 @@ from proofs.scratch import Checkout
 
 _SINCE = ("--changed-since=main", "--changed-dependents=transitive")
 _CRATES = ("dest_postgres", "pgwire", "sdk", "source_postgres")
-_WITH_CONNECTORS = ("tests/e2e/*", "tests/boundary/test_handshake.py")
+_WITH_CONNECTORS = ("tests/e2e/*", "tests/boundary/*")
+_WITHOUT_CONNECTORS = ("tests/e2e/test_embedded_postgres.py", "tests/boundary/test_run_endings.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ EDITS = (
         '"description": "',
         '"description": "Edited. ',
         ("connectors/dest_postgres", *_WITH_CONNECTORS),
-        ("tests/e2e/test_embedded_postgres.py",),
+        _WITHOUT_CONNECTORS,
     ),
     Edit(
         "source_postgres",
@@ -70,7 +71,7 @@ EDITS = (
         '"description": "',
         '"description": "Edited. ',
         ("connectors/source_postgres", *_WITH_CONNECTORS),
-        ("tests/e2e/test_embedded_postgres.py",),
+        _WITHOUT_CONNECTORS,
     ),
     Edit(
         "pgwire",
@@ -78,7 +79,7 @@ EDITS = (
         "out of turn",
         "out of its turn",
         ("connectors/pgwire", "connectors/dest_postgres", "connectors/source_postgres", *_WITH_CONNECTORS),
-        ("connectors/sdk", "tests/e2e/test_embedded_postgres.py"),
+        ("connectors/sdk", *_WITHOUT_CONNECTORS),
     ),
     Edit(
         "the SDK",
@@ -86,7 +87,7 @@ EDITS = (
         "The connector is not open.",
         "The connector is not open yet.",
         ("connectors/*", *_WITH_CONNECTORS),
-        ("tests/e2e/test_embedded_postgres.py", "tests/unit/*"),
+        (*_WITHOUT_CONNECTORS, "tests/unit/*"),
     ),
     Edit("a comment in Cargo.lock", "connectors/Cargo.lock", "", "\n# edited\n", ()),
     # The environments that are installed from these are the same.
@@ -141,7 +142,7 @@ def test_another_version_in_a_python_lock_reruns_what_runs_on_it(passed_checkout
     lock = passed_checkout.folder / "3rdparty/python/plugins.lock"
     before = lock.read_text(encoding="utf-8")
     try:
-        with passed_checkout.edited("3rdparty/python/plugins.in", "types-toml", "types-toml<0.10.8"):
+        with passed_checkout.edited("3rdparty/python/plugins.in", ",<7.1", ",<7.0.1"):
             locked = passed_checkout.run("python3", "3rdparty/python/lock.py")
             assert locked.code == 0, locked.text
             outcome = passed_checkout.pants("test", "::")
