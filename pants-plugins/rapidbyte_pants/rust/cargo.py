@@ -37,6 +37,7 @@ CARGO_HOME=$(cd .cargo_home && pwd -P)
 export CARGO_HOME HOME="$sandbox" PATH="$sandbox:$TOOLCHAIN_PATH"
 """
 
+# Here the lock is held to the manifests: builds have it cut to their crates (see lock.py), and are offline.
 _FETCH = (
     SETUP
     + r"""

@@ -31,7 +31,7 @@ from rapidbyte_pants.rust.workspace import CrateInputs, CrateInputsRequest
 _CLIPPY = r"""
 package=$2
 shift 2
-cargo clippy --quiet --offline --locked --all-targets --no-deps --package "$package" --target-dir "$target" -- "$@"
+cargo clippy --quiet --offline --all-targets --no-deps --package "$package" --target-dir "$target" -- "$@"
 """
 
 

@@ -20,8 +20,8 @@ from rapidbyte_pants.rust.subsystem import RustSubsystem
 from rapidbyte_pants.rust.target_types import CrateSourcesField, SkipCrateTestsField
 from rapidbyte_pants.rust.workspace import CrateInputs, CrateInputsRequest
 
-_TEST = 'cargo test --quiet --no-run --offline --locked --package "$1" --target-dir "$target"\n' + (
-    'cargo test --offline --locked --no-fail-fast --package "$1" --target-dir "$target" -- --color never\n'
+_TEST = 'cargo test --quiet --no-run --offline --package "$1" --target-dir "$target"\n' + (
+    'cargo test --offline --no-fail-fast --package "$1" --target-dir "$target" -- --color never\n'
 )
 
 

@@ -1,6 +1,8 @@
 """Cuts a Cargo.lock to what some crates reach, so that a change elsewhere in the workspace does not rebuild them.
 
-The result is what Cargo itself would have written for these crates alone: `--locked` accepts it.
+The result has every version that these crates are compiled from, and may have more: a package is listed with what any
+crate's features add to it, and Cargo drops what no feature of these asks for. So builds do not say `--locked`, which
+would want the lock to be exact; the process that fetches the crates says it, of the whole lock.
 """
 
 from __future__ import annotations

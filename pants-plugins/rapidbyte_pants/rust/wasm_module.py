@@ -36,7 +36,7 @@ esac
 
 _COMPILE = r"""
 package=$1 profile=$2 triple=$3
-cargo build --quiet --offline --locked --lib --package "$package" --profile "$profile" --target "$triple" \
+cargo build --quiet --offline --lib --package "$package" --profile "$profile" --target "$triple" \
   --target-dir "$target"
 mkdir -p "$sandbox/out"
 cp "$target/$triple/$profile/$package.wasm" "$sandbox/out/"

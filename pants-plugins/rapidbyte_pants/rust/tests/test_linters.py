@@ -123,7 +123,7 @@ def test_clippy_sees_its_crate_and_configuration_and_is_asked_for_all_targets(
     assert (result.exit_code, result.stdout.splitlines()) == (
         0,
         [
-            "clippy --quiet --offline --locked --all-targets --no-deps --package sdk -- -D warnings",
+            "clippy --quiet --offline --all-targets --no-deps --package sdk -- -D warnings",
             "./Cargo.toml",
             "./clippy.toml",
             "./sdk/Cargo.toml",
