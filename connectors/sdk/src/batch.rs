@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_buffer::{Buffer, MutableBuffer};
-use arrow_ipc::convert::try_fb_to_schema;
+use arrow_ipc::convert::fb_to_schema;
 use arrow_ipc::reader::read_record_batch;
 use arrow_ipc::writer::{
-    DictionaryTracker, EncodedData, IpcDataGenerator, IpcWriteContext, IpcWriteOptions, write_message,
+    CompressionContext, DictionaryTracker, EncodedData, IpcDataGenerator, IpcWriteOptions, write_message,
 };
-use arrow_ipc::{Message, root_as_message};
-use arrow_schema::{ArrowError, DataType, FieldRef, Schema, SchemaRef};
+use arrow_ipc::{DateUnit, Endianness, Message, Precision, TimeUnit, Type, root_as_message};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 
 use crate::error::{Category, Error, Result};
 use crate::frame::Frame;
@@ -44,7 +44,7 @@ fn encode_schema(schema: &Schema) -> EncodedData {
 fn encode_batch(batch: &RecordBatch) -> Result<EncodedData> {
     let mut tracker = DictionaryTracker::new(true);
     let (dictionaries, message) = IpcDataGenerator::default()
-        .encode(batch, &mut tracker, &IpcWriteOptions::default(), &mut IpcWriteContext::default())
+        .encode(batch, &mut tracker, &IpcWriteOptions::default(), &mut CompressionContext::default())
         .map_err(unencodable)?;
     if !dictionaries.is_empty() {
         return Err(Error::new(Category::Internal, "dictionary", "A batch must not hold dictionary columns."));
@@ -114,13 +114,42 @@ fn content(frame: &Frame) -> Result<Buffer> {
 fn decode_schema(bytes: &Buffer) -> Result<Schema> {
     let (message, _) = split(bytes)?;
     let header = message.header_as_schema().ok_or_else(|| invalid("the first frame of a stream holds no schema"))?;
-    let schema = try_fb_to_schema(header).map_err(|error| invalid(&error.to_string()))?;
-    let is_nested =
-        |field: &FieldRef| field.data_type().is_nested() || matches!(field.data_type(), DataType::Dictionary(_, _));
-    match schema.fields().iter().find(|field| is_nested(field)) {
-        None => Ok(schema),
-        Some(field) => Err(invalid(&format!("column {} is of type {}", field.name(), field.data_type()))),
+    if header.endianness() != Endianness::Little {
+        return Err(invalid("a schema is of big-endian numbers"));
     }
+    let fields = header.fields().ok_or_else(|| invalid("a schema has no list of columns"))?;
+    match fields.iter().find(|field| !is_of_the_wire(field)) {
+        None => Ok(fb_to_schema(header)),
+        Some(field) => {
+            let (name, kind) = (field.name().unwrap_or_default(), field.type_type().variant_name());
+            let kind = if field.dictionary().is_some() { "Dictionary" } else { kind.unwrap_or("unknown") };
+            Err(invalid(&format!("column {name} is of type {kind}, in a form that is not of docs/ABI.md")))
+        }
+    }
+}
+
+/// The types of docs/ABI.md §9. The reader of schemas panics over malformed ones, so it is shown nothing else.
+fn is_of_the_wire(field: &arrow_ipc::Field<'_>) -> bool {
+    let is_plain = match field.type_type() {
+        Type::Bool | Type::Utf8 | Type::Binary => true,
+        Type::Int => field.type_as_int().is_some_and(|int| int.is_signed() && matches!(int.bitWidth(), 16 | 32 | 64)),
+        Type::FloatingPoint => field
+            .type_as_floating_point()
+            .is_some_and(|float| matches!(float.precision(), Precision::SINGLE | Precision::DOUBLE)),
+        Type::Decimal => field.type_as_decimal().is_some_and(|decimal| {
+            decimal.bitWidth() == 128
+                && (1..=38).contains(&decimal.precision())
+                && (0..=decimal.precision()).contains(&decimal.scale())
+        }),
+        Type::FixedSizeBinary => field.type_as_fixed_size_binary().is_some_and(|binary| binary.byteWidth() == 16),
+        Type::Date => field.type_as_date().is_some_and(|date| date.unit() == DateUnit::DAY),
+        Type::Time => {
+            field.type_as_time().is_some_and(|time| time.bitWidth() == 64 && time.unit() == TimeUnit::MICROSECOND)
+        }
+        Type::Timestamp => field.type_as_timestamp().is_some_and(|timestamp| timestamp.unit() == TimeUnit::MICROSECOND),
+        _ => false,
+    };
+    is_plain && field.dictionary().is_none()
 }
 
 fn decode_batch(schema: &SchemaRef, bytes: &Buffer, rows: u64) -> Result<RecordBatch> {
@@ -167,7 +196,7 @@ mod tests {
     use arrow_array::{ArrayRef, Int32Array, RecordBatch, RecordBatchOptions, StringArray};
     use arrow_buffer::Buffer;
     use arrow_ipc::writer::{EncodedData, IpcWriteOptions, write_message};
-    use arrow_schema::{DataType, Field, Schema};
+    use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
     use super::{decode_batch, decode_schema, encode_batch, encode_schema, room_for};
 
@@ -239,9 +268,38 @@ mod tests {
     }
 
     #[test]
-    fn nested_and_dictionary_columns_are_refused() {
-        let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-        let schema = Schema::new(vec![Field::new("d", dictionary, true)]);
-        assert!(decode_schema(&Buffer::from_vec(bytes(encode_schema(&schema)))).is_err());
+    fn only_columns_of_the_wire_are_read() {
+        let list = DataType::List(Arc::new(Field::new("item", DataType::Int32, true)));
+        let refused = [
+            DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+            list,
+            DataType::UInt32,
+            DataType::Int8,
+            DataType::Float16,
+            DataType::Decimal256(40, 2),
+            DataType::Decimal128(3, -2),
+            DataType::FixedSizeBinary(8),
+            DataType::Date64,
+            DataType::Time32(TimeUnit::Second),
+            DataType::Timestamp(TimeUnit::Nanosecond, None),
+            DataType::LargeUtf8,
+        ];
+        for data_type in refused {
+            let schema = Schema::new(vec![Field::new("d", data_type.clone(), true)]);
+            let error = decode_schema(&Buffer::from_vec(bytes(encode_schema(&schema)))).err();
+            assert!(error.is_some_and(|error| error.message.contains("column d")), "{data_type}");
+        }
+        let schema = Schema::new(vec![
+            Field::new("a", DataType::Boolean, true),
+            Field::new("b", DataType::Int16, true),
+            Field::new("c", DataType::Float32, false),
+            Field::new("d", DataType::Decimal128(38, 38), true),
+            Field::new("e", DataType::FixedSizeBinary(16), true),
+            Field::new("f", DataType::Date32, true),
+            Field::new("g", DataType::Time64(TimeUnit::Microsecond), true),
+            Field::new("h", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
+            Field::new("i", DataType::Binary, true),
+        ]);
+        assert_eq!(decode_schema(&Buffer::from_vec(bytes(encode_schema(&schema)))).ok(), Some(schema));
     }
 }
