@@ -39,7 +39,7 @@ EDITS = (
         ("tests/e2e/test_types.py", "tests/unit/coverage/test_coverage.py"),
     ),
     Edit("a pipeline", "fixtures/pipelines/projection.yaml", "", "\n# edited\n", ("tests/e2e/test_*.py",)),
-    Edit("a seed", "fixtures/sql/hard_values.sql", "", "\n-- edited\n", ("tests/e2e/test_types.py",)),
+    Edit("a seed", "fixtures/sql/user_types.sql", "", "\n-- edited\n", ("tests/e2e/test_types.py",)),
     Edit(
         "an engine module",
         "src/rapidbyte/engine/stage.py",

@@ -43,7 +43,8 @@ def test_wheel_is_for_every_platform_and_asks_only_for_what_a_run_needs(built_wh
         names = set(archive.namelist())
         metadata = archive.read(f"rapidbyte-{__version__}.dist-info/METADATA").decode()
     wasm = {name for name in names if name.endswith(".wasm")}
-    assert wasm == {"rapidbyte/connectors/dest_postgres.wasm", "rapidbyte/connectors/source_postgres.wasm"}
+    connectors = ("dest_postgres", "source_postgres", "transform_sql", "transform_validate")
+    assert wasm == {f"rapidbyte/connectors/{connector}.wasm" for connector in connectors}
     license_text = f"rapidbyte-{__version__}.dist-info/licenses/LICENSE"
     assert {"rapidbyte/demo/demo.yaml", "rapidbyte/py.typed", license_text} <= names
     required = [

@@ -8,6 +8,7 @@
 mod abi;
 mod abi_numbers;
 pub mod batch;
+pub mod calendar;
 mod channel;
 mod connector;
 mod error;
@@ -19,6 +20,7 @@ mod reject;
 mod request;
 mod socket;
 pub mod state;
+pub mod text;
 mod transform;
 
 pub use abi_numbers::Status;
