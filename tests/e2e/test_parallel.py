@@ -20,6 +20,7 @@ from harness.names import SchemaPair
 from harness.oracle import TableName, assert_same_table
 from harness.waiting import wait_until
 from rapidbyte.embedded import ServerAddress
+from rapidbyte.errors import CancelledRunError
 from rapidbyte.model import StateSpec
 from rapidbyte.state import open_state
 
@@ -150,6 +151,32 @@ def test_failure_of_one_lane_is_one_of_the_attempt_and_all_parts_are_moved_again
     assert (stream.rows_read, stream.rows_written, stream.attempts) == (_ROWS, _ROWS, 2)
     assert_same_table(session, *large)
     assert shares("parts", "large") == []
+
+
+def test_run_that_is_cancelled_leaves_nothing(
+    large: tuple[TableName, TableName],
+    ask: Ask,
+    gate: Gate,
+    shares: Shares,
+    variables: Mapping[str, str],
+    state_path: Path,
+) -> None:
+    cancel = rapidbyte.Cancellation()
+    gate.actions += [lambda: _require(len(shares("parts", "large")) == 1), cancel.cancel]
+    with pytest.raises(CancelledRunError):
+        rapidbyte.run_pipeline(
+            Path(_PARTS),
+            env={**variables, "LANES": "2"},
+            state_path=state_path,
+            on_event=gate.opened_by(2),
+            cancel=cancel,
+        )
+    assert shares("parts", "large") == []
+    assert ask("SELECT to_regclass(%s)::text", f'"{large[1].schema}".large') == [(None,)]
+
+
+def _require(is_right: bool) -> None:
+    assert is_right
 
 
 def test_target_that_appears_meanwhile_is_added_to(

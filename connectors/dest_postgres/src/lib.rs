@@ -88,12 +88,23 @@ impl Connector for PostgresDestination {
     }
 
     fn close(&mut self) -> Result<()> {
-        if self.session.connection.is_idle() {
-            for share in self.resumed.iter().filter_map(|resumed| resumed.share.as_ref()) {
-                share::discard(&mut self.session.connection, share)?;
-            }
+        let shares: Vec<_> = self.resumed.iter_mut().filter_map(|resumed| resumed.share.take()).collect();
+        if !shares.is_empty()
+            && let Err(error) = self.discard(&shares)
+        {
+            log::debug(&format!("tables on their way are left to the next run: {error}"));
         }
         Ok(self.session.close()?)
+    }
+}
+
+impl PostgresDestination {
+    /// Drop tables that will not be needed, over a new session where this one is in the middle of something.
+    fn discard(&mut self, shares: &[Share]) -> Result<()> {
+        if !self.session.connection.is_idle() {
+            self.session = Session::open(self.session.config.clone())?;
+        }
+        shares.iter().try_for_each(|share| share::discard(&mut self.session.connection, share))
     }
 }
 
