@@ -272,6 +272,36 @@ def test_user_who_may_make_no_table_on_the_way_writes_by_one_session(
     assert_same_table(session, *large)
 
 
+@pytest.mark.parametrize(
+    ("statement", "obstacle"),
+    [
+        ("CREATE PUBLICATION all_of_it FOR ALL TABLES", "a publication has all tables"),
+        ("CREATE PUBLICATION one FOR TABLES IN SCHEMA d", "a publication has all tables of its schema"),
+        (
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA _rapidbyte GRANT SELECT ON TABLES TO PUBLIC",
+            "schema _rapidbyte has default privileges",
+        ),
+        ("SELECT 1", None),
+    ],
+    ids=["all tables published", "schema published", "default privileges", "nothing"],
+)
+def test_table_that_would_not_be_the_same_is_written_by_one_session(
+    database: ServerAddress, variables: Mapping[str, str], run_with: RunWith, statement: str, obstacle: str | None
+) -> None:
+    with psycopg.connect(database.dsn(), autocommit=True) as session:
+        for schema in ("s", "d", "_rapidbyte"):
+            session.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+        session.execute("CREATE TABLE s.large AS SELECT n, md5(n::text) FROM generate_series(1, 30000) AS n")
+        session.execute(statement.encode())
+        place = {"PGDATABASE": database.database, "SOURCE_SCHEMA": "s", "DESTINATION_SCHEMA": "d"}
+        events: list[rapidbyte.Event] = []
+        report = run_with(events.append, LANES="2", **{**variables, **place})
+        assert report.rows_written == 30_000
+        expected = [] if obstacle is None else [f"d.large is written by one session, since {obstacle}"]
+        assert _lines(events) == expected
+        assert_same_table(session, TableName("s", "large"), TableName("d", "large"))
+
+
 def test_run_goes_on_with_fewer_lanes_where_another_cannot_connect(
     session: psycopg.Connection,
     large: tuple[TableName, TableName],
