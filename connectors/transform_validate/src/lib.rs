@@ -102,8 +102,8 @@ fn require_fitting(rule: &Rule, stream: &Stream) -> Result<()> {
     let column = stream.columns.iter().find(|column| column.name == rule.column).ok_or_else(|| {
         let known: Vec<_> = stream.columns.iter().map(|column| column.name.as_str()).collect();
         let message = format!(
-            "{} is for the column {}, and {} has none of that name; it has {}. Name the streams that the rule is for in \
-             its `streams`.",
+            "{} is for the column {}, and {} has none of that name; it has {}. Name the streams that the rule is for \
+             in its `streams`.",
             rule.assertion.name(),
             rule.column,
             stream.name,

@@ -71,7 +71,7 @@ pub(crate) fn print_time(micros: i64) -> String {
     format!("{:02}:{:02}:{:02}{fraction}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// Microseconds since 1970 in the order of time: those that 64 bits do not hold have wrapped around to the least values.
+/// Microseconds since 1970 in the order of time: what 64 bits do not hold has wrapped around to the least values.
 pub(crate) fn in_order(micros: i64) -> i128 {
     let has_wrapped = i64::MIN < micros && micros < LEAST_MICROS;
     i128::from(micros) + if has_wrapped { 1 << 64 } else { 0 }
