@@ -74,7 +74,7 @@ def neighbour(document: MakeDocument, tmp_path: Path) -> Iterator[None]:
 
 def _with_limits(values: Mapping[str, Any], **limits: object) -> Mapping[str, Any]:
     (transform,) = values["transforms"]
-    return {**values, "transforms": [{**transform, "limits": {"timeout_seconds": 0.3, **limits}}]}
+    return {**values, "transforms": [{**transform, "limits": limits}]}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,11 @@ def test_it_ends_its_own_run_with_a_typed_error(
         before_answer=body,
         failed=failure("told", "internal"),
     )
-    values = _with_limits(document(source, GOOD_DESTINATION, transforms=[transform]), max_memory="4mb")
+    values = _with_limits(
+        document(source, GOOD_DESTINATION, transforms=[transform]),
+        max_memory="4mb",
+        timeout_seconds=1 if code == "timeout" else 60,
+    )
     with pytest.raises(error) as caught:
         rapidbyte.run_pipeline(values, state_path=tmp_path / "state.db")
     assert caught.value.code == code
