@@ -227,6 +227,11 @@ def test_rows_that_cannot_be_computed_follow_the_policy(ask: Ask, run_pipeline: 
         ("100 / n", "0", "division by zero"),
         ("n + 1", "2147483647", "Overflow happened on: 2147483647 + 1"),
         ("-n", "-2147483648", "Overflow happened on: 0 - -2147483648"),
+        (
+            "n::numeric(10,0) * 99999999999999999999999999999",
+            "1200000000",
+            "a value has more digits than numeric(38,0) holds",
+        ),
         ("n::smallint", "40000", "Can't cast value 40000 to type Int16"),
     ],
 )

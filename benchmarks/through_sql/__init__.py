@@ -1,0 +1,1 @@
+"""A pipeline with an SQL transform next to the same without one."""
