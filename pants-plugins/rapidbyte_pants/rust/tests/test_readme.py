@@ -28,11 +28,12 @@ from rapidbyte_pants.rust.rustfmt import Rustfmt
 from rapidbyte_pants.rust.subsystem import RustSubsystem
 from rapidbyte_pants.rust.tailor import PutativeCrateTargetsRequest
 from rapidbyte_pants.rust.tests.fake_toolchain import write_toolchain
+from rapidbyte_pants.test_page.subsystem import TestPage
 
 README = (Path(__file__).resolve().parents[4] / "pants-plugins/README.md").read_text(encoding="utf-8")
 SUBSYSTEMS = (
     *(RustSubsystem, Clippy, Rustfmt, CargoDependencies),
-    *(AffectedSubsystem, OutsideServices),
+    *(AffectedSubsystem, OutsideServices, TestPage),
     *(UnownedFiles, UnusedFixtures, WrittenDependencies, Ruff, PipelinesSubsystem),
 )
 # The lock that Cargo would write.
