@@ -84,7 +84,7 @@ async def run_clippy(request: ClippyRequest.Batch[ClippyFieldSet, Any], clippy: 
             workspace_folder=inputs.workspace_folder,
             input_digest=await Get(Digest, MergeDigests((inputs.digest, configuration.snapshot.digest))),
             description=f"Run clippy on {address}",
-            kept_as=f"clippy-{hashlib.sha256(component.version.encode()).hexdigest()[:8]}",
+            kept_as=inputs.kept_as(f"clippy-{hashlib.sha256(component.version.encode()).hexdigest()[:8]}"),
         ),
     )
     result = await Get(FallibleProcessResult, Process, process)

@@ -55,7 +55,7 @@ async def run_cargo_test(
             workspace_folder=inputs.workspace_folder,
             input_digest=inputs.digest,
             description=f"Run cargo test for {address}",
-            kept_as="native",
+            kept_as=inputs.kept_as("native"),
             cache_scope=(ProcessCacheScope.PER_SESSION if test_subsystem.force else ProcessCacheScope.SUCCESSFUL),
         ),
     )

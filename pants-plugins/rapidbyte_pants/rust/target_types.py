@@ -55,6 +55,19 @@ class SkipClippyField(BoolField):
     help = "Do not run clippy on this crate, as for one whose code a program wrote."
 
 
+class OwnBuildFolderField(BoolField):
+    alias = "own_build_folder"
+    default = False
+    help = help_text(
+        """
+        Keep what Cargo compiles for this crate apart from what it compiles for the others.
+
+        Crates share a folder, so that what several of them depend on is compiled once, and one waits while another is
+        built. Set this for a crate with large dependencies of its own, and no other waits for it.
+        """
+    )
+
+
 class SkipRustfmtField(BoolField):
     alias = "skip_rustfmt"
     default = False
@@ -64,6 +77,7 @@ class SkipRustfmtField(BoolField):
 _CRATE_FIELDS = (
     *COMMON_TARGET_FIELDS,
     CrateDependenciesField,
+    OwnBuildFolderField,
     SkipCrateTestsField,
     SkipClippyField,
     SkipRustfmtField,

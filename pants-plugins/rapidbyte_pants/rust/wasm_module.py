@@ -86,7 +86,7 @@ async def compile_module(
             input_digest=inputs.digest,
             description=f"Compile {inputs.package} to WebAssembly ({profile})",
             output_directories=("out",),
-            kept_as=f"wasm-{profile}-{library}",
+            kept_as=inputs.kept_as(f"wasm-{profile}-{library}"),
             rustc_flags=rustc_flags(toolchain, standard_library, rust.wasi_libc),
             immutable_input_digests=FrozenDict(immutable),
         ),

@@ -18,7 +18,12 @@ from pants.util.logging import LogLevel
 
 from rapidbyte_pants.rust.lock import cut_lock
 from rapidbyte_pants.rust.manifest import Manifest, cut_workspace, parse_manifest, workspace_edition
-from rapidbyte_pants.rust.target_types import CargoWorkspaceSourcesField, ConnectorSourcesField, CrateSourcesField
+from rapidbyte_pants.rust.target_types import (
+    CargoWorkspaceSourcesField,
+    ConnectorSourcesField,
+    CrateSourcesField,
+    OwnBuildFolderField,
+)
 
 
 class WorkspaceError(ValueError):
@@ -33,6 +38,7 @@ class Crate:
     folder: str
     manifest: Manifest
     is_connector: bool
+    has_own_build_folder: bool
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,11 @@ class CrateInputs:
     package: str
     workspace_folder: str
     digest: Digest
+    has_own_build_folder: bool
+
+    def kept_as(self, what: str) -> str:
+        """Name the folder that keeps what Cargo compiles of the crate for one purpose."""
+        return f"{what}-{self.package}" if self.has_own_build_folder else what
 
 
 @rule(desc="Read the crates' manifests", level=LogLevel.DEBUG)
@@ -107,7 +118,11 @@ async def find_crates(targets: AllTargets) -> AllCrates:
         if known is not None:
             raise WorkspaceError(f"{known.address} and {target.address} have the same package name: rename one.")
         crates[manifest.package] = Crate(
-            target.address, os.path.dirname(file.path), manifest, target.has_field(ConnectorSourcesField)
+            target.address,
+            os.path.dirname(file.path),
+            manifest,
+            is_connector=target.has_field(ConnectorSourcesField),
+            has_own_build_folder=target[OwnBuildFolderField].value,
         )
     return AllCrates(FrozenDict(crates), manifests)
 
@@ -141,7 +156,8 @@ async def cut_to_crate(request: CrateInputsRequest, workspace: CargoWorkspace, c
         ),
     )
     digest = await Get(Digest, MergeDigests([shared, sources.snapshot.digest]))
-    return CrateInputs(crates.at(request.address).manifest.package, workspace.folder, digest)
+    crate = crates.at(request.address)
+    return CrateInputs(crate.manifest.package, workspace.folder, digest, crate.has_own_build_folder)
 
 
 def rules() -> Iterable[Rule]:

@@ -86,13 +86,17 @@ def _use(runner: RuleRunner, folder: Path, *options: str) -> None:
     runner.set_options([f"--rust-search-path=['{folder}']", *options], env_inherit={"PATH"})
 
 
-def _resource(runner: RuleRunner) -> tuple[str, str]:
+def _resource(runner: RuleRunner, address: Address = _DEST) -> tuple[str, str]:
     request = HydrateSourcesRequest(
-        runner.get_target(_DEST)[SourcesField], for_sources_types=(ResourceSourceField,), enable_codegen=True
+        runner.get_target(address)[SourcesField], for_sources_types=(ResourceSourceField,), enable_codegen=True
     )
     sources = runner.request(HydratedSources, [request])
     (file,) = runner.request(DigestContents, [sources.snapshot.digest])
     return file.path, file.content.decode()
+
+
+def _places(folder: Path) -> list[Path]:
+    return list((folder / "caches" / "cargo_target").glob("*/places"))
 
 
 def test_crate_depends_on_the_workspace_and_on_the_crates_its_manifest_names(runner: RuleRunner) -> None:
@@ -128,9 +132,22 @@ def test_kept_results_are_used_at_one_place_which_holds_the_inputs_of_this_build
         "./dest/src/lib.rs",
         "./dest/src/new.rs",
     }
-    (places,) = (tmp_path / "caches" / "cargo_target").glob("*/places")
+    (places,) = _places(tmp_path)
     first, second = places.read_text().splitlines()
     assert first == second
+
+
+def test_connector_with_a_build_folder_of_its_own_shares_none(runner: RuleRunner, tmp_path: Path) -> None:
+    source = Address("connectors/source")
+    _resource(runner)
+    _resource(runner, source)
+    (shared,) = _places(tmp_path)
+    runner.write_files({"connectors/source/BUILD": "wasm_connector(resource_dir='src/app', own_build_folder=True)"})
+    runner.write_files({"connectors/source/src/lib.rs": "// edited\n"})
+    _resource(runner, source)
+    (own,) = set(_places(tmp_path)) - {shared}
+    assert [len(places.read_text().splitlines()) for places in (shared, own)] == [2, 1]
+    assert "-source-" in own.parent.name
 
 
 def test_release_profile_is_asked_for_by_option(runner: RuleRunner, tmp_path: Path) -> None:
