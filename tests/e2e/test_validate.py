@@ -150,7 +150,6 @@ def test_check_tells_of_each_transform(variables: Mapping[str, str]) -> None:
     told = [(check.subject, check.name, check.message) for check in checks]
     assert ("transforms[0]", "config", "transform validate accepts its config") in told
     assert ("transforms[0]", "rules", "7 columns are held against a rule") in told
-    assert told[-1][1:] == ("schema", "creates the table") or told[-1][0] == "people"
     assert ("people", "transforms", "5 columns leave them: id, email, age, balance, joined") in told
 
 
@@ -202,7 +201,7 @@ def test_rules_hold_in_every_lane_of_a_large_table(
     seeded("fixtures/sql/large.sql")
     gate = make_gate("large")
     chosen = {"STREAM": "large", "LANES": "2", "ON_DATA_ERROR": "skip", "SECOND_RULES": _ANY}
-    chosen |= {"FIRST_RULES": "[{assert_range: {id: {min: 1}}}]", **gate.variables}
+    chosen |= {"FIRST_RULES": "[{assert_range: {id: {min: 1}}}]"}
     report = rapidbyte.run_pipeline(
         Path(_CHAIN), env={**variables, **chosen}, state_path=state_path, on_event=gate.opened_by(2)
     )
