@@ -83,6 +83,8 @@ mod tests {
             ("time with time zone", Kind::Text),
             ("numeric(4,2)[]", Kind::Text),
             ("bigint", Kind::Integer),
+            ("real", Kind::Real),
+            ("double precision", Kind::Double),
         ];
         assert_eq!(kinds.map(|(name, _)| Kind::named(name)), kinds.map(|(_, kind)| kind));
     }

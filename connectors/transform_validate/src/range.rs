@@ -200,7 +200,8 @@ mod tests {
             Decimal128Array::from(values).with_precision_and_scale(18, 6).map(|array| Arc::new(array) as ArrayRef);
         let decimals = decimals.unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(outside(json!({"max": "1.2345675"}), Kind::Numeric, decimals.clone()), Ok(vec![1, 2, 3]));
-        assert_eq!(outside(json!({"min": "1.2345675"}), Kind::Numeric, decimals), Ok(vec![0, 3]));
+        assert_eq!(outside(json!({"min": "1.2345675"}), Kind::Numeric, decimals.clone()), Ok(vec![0, 3]));
+        assert_eq!(outside(json!({"max": 1e60}), Kind::Numeric, decimals), Ok(vec![2, 3]));
         let texts: ArrayRef =
             Arc::new(StringArray::from(vec!["0.10", "0.1000000000000000000000000000000000000001", "NaN"]));
         assert_eq!(outside(json!({"max": 0.1}), Kind::Numeric, texts), Ok(vec![1, 2]));

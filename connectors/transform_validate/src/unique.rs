@@ -105,9 +105,10 @@ fn of_bytes(bytes: &[u8]) -> u128 {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{Array, Float64Array, Int64Array, StringArray};
+    use arrow_array::{Array, BinaryArray, Float64Array, Int64Array, StringArray};
+    use sha2::{Digest, Sha256};
 
-    use super::Seen;
+    use super::{SHORT_BYTES, Seen};
     use crate::kind::Kind;
 
     fn repeated(column: &dyn Array, kind: Kind) -> Vec<usize> {
@@ -127,6 +128,14 @@ mod tests {
         let column =
             StringArray::from(vec!["", "a", "a\0", "a", &long, "y", &long, "", "fifteen letters", "sixteen letters."]);
         assert_eq!(repeated(&column, Kind::Text), vec![3, 6, 7]);
+    }
+
+    #[test]
+    fn bytes_that_are_the_digest_of_others_are_not_those() {
+        let long = [7u8; 40];
+        let digest = Sha256::digest(long);
+        let column = BinaryArray::from(vec![&long[..], &digest[..SHORT_BYTES]]);
+        assert_eq!(repeated(&column, Kind::Bytes), Vec::<usize>::new());
     }
 
     #[test]
