@@ -113,12 +113,17 @@ def test_rows_that_change_meanwhile_are_read_once_as_they_were(
     session: psycopg.Connection, large: tuple[TableName, TableName], ask: Ask, gate: Gate, run_with: RunWith
 ) -> None:
     ask("CREATE TABLE {s}.before AS TABLE {s}.large")
-    gate.actions += [
-        lambda: ask("UPDATE {s}.large SET code = 'changed', id = -id"),  # each row goes to another place
-        lambda: ask("DELETE FROM {s}.large WHERE id % 3 = 0 AND gate IS NULL"),
-        lambda: ask("INSERT INTO {s}.large SELECT * FROM {s}.before WHERE gate IS NULL"),
-    ]
-    (stream,) = run_with(gate.opened_by(3), LANES="3").streams
+    opened = gate.opened_by(3)
+    gate.actions.append(lambda: ask("UPDATE {s}.large SET code = 'again'"))
+
+    def listen(event: rapidbyte.Event) -> None:
+        if isinstance(event, rapidbyte.StreamStarted):  # the first lane has seen the table, and the others have not
+            ask("UPDATE {s}.large SET code = 'changed', id = -id")  # each row goes to another place
+            ask("DELETE FROM {s}.large WHERE id % 3 = 0 AND gate IS NULL")
+            ask("INSERT INTO {s}.large SELECT * FROM {s}.before WHERE gate IS NULL")
+        opened(event)
+
+    (stream,) = run_with(listen, LANES="3").streams
     assert (stream.rows_read, stream.lanes) == (_ROWS, 3)
     assert_same_table(session, TableName(large[0].schema, "before"), large[1])
 
