@@ -68,8 +68,6 @@ class Transfer:
         Raises the first error that no further attempt mends, and CancelledRunError.
         """
         self._open_first()
-        for _ in range(min(self._plan.parallelism.lanes, len(self._plan.streams)) - 1):
-            self._open_further()
         while len(self._reports) < len(self._plan.streams):
             self._hand_out()
             self._help()
