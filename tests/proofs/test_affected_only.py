@@ -12,7 +12,7 @@ import pytest
 from proofs.scratch import Checkout
 
 _SINCE = ("--changed-since=main", "--changed-dependents=transitive")
-_CRATES = ("dest_postgres", "pgwire", "sdk", "source_postgres")
+_CRATES = ("dest_postgres", "pgwire", "sdk", "source_postgres", "transform_validate")
 _WITH_CONNECTORS = ("tests/e2e/*", "tests/boundary/*")
 _WITHOUT_CONNECTORS = ("tests/e2e/test_embedded_postgres.py", "tests/boundary/test_run_endings.py")
 
@@ -38,7 +38,13 @@ EDITS = (
         "\n# edited\n",
         ("tests/e2e/test_types.py", "tests/unit/coverage/test_coverage.py"),
     ),
-    Edit("a pipeline", "fixtures/pipelines/projection.yaml", "", "\n# edited\n", ("tests/e2e/test_*.py",)),
+    Edit(
+        "a pipeline",
+        "fixtures/pipelines/projection.yaml",
+        "",
+        "\n# edited\n",
+        ("tests/e2e/test_full_refresh.py", "tests/e2e/test_schema.py"),
+    ),
     Edit("a seed", "fixtures/sql/user_types.sql", "", "\n-- edited\n", ("tests/e2e/test_types.py",)),
     Edit(
         "an engine module",
