@@ -126,7 +126,12 @@ mod tests {
     use crate::startup::Login;
 
     fn login(password: Option<&str>) -> Login {
-        Login { user: "ann".into(), password: password.map(str::to_owned), database: "shop".into() }
+        Login {
+            user: "ann".into(),
+            password: password.map(str::to_owned),
+            database: "shop".into(),
+            is_replication: false,
+        }
     }
 
     fn request(body: &[u8]) -> Message {

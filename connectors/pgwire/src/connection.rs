@@ -16,10 +16,12 @@ use crate::server_error::ServerError;
 use crate::startup::{Login, SESSION_SETTINGS, startup_message};
 
 const READ_BYTES: usize = 256 * 1024;
+const COPY_BOTH_RESPONSE_TAG: u8 = b'W';
 
 /// A stream that blocks, and that can tell whether reading would.
 pub trait Stream: Read + Write {
-    fn is_readable(&self) -> io::Result<bool>;
+    /// Whether reading would give something at once, or does within `timeout_ms`.
+    fn is_readable(&self, timeout_ms: i32) -> io::Result<bool>;
 
     /// The channel binding `tls-server-end-point`; empty without TLS.
     fn channel_binding(&self) -> Vec<u8> {
@@ -28,8 +30,8 @@ pub trait Stream: Read + Write {
 }
 
 impl Stream for sdk::Socket {
-    fn is_readable(&self) -> io::Result<bool> {
-        sdk::Socket::is_readable(self)
+    fn is_readable(&self, timeout_ms: i32) -> io::Result<bool> {
+        sdk::Socket::is_readable(self, timeout_ms)
     }
 
     fn channel_binding(&self) -> Vec<u8> {
@@ -103,6 +105,12 @@ impl<S: Stream> Connection<S> {
         self.rows()
     }
 
+    /// Ask a question in one message, without parameters: all that a session for replication understands.
+    pub fn query_simply(&mut self, sql: &str) -> Result<Vec<Row>> {
+        self.send_query(sql)?;
+        self.rows()
+    }
+
     fn rows(&mut self) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         loop {
@@ -154,7 +162,7 @@ impl<S: Stream> Connection<S> {
 
     /// Send CopyData; an error the server has reported meanwhile ends the copy here.
     pub fn send_copy_data(&mut self, message: &[u8]) -> Result<()> {
-        while self.stream.is_readable()? {
+        while self.stream.is_readable(0)? {
             self.read_some()?;
             while let Some(early) = self.incoming.next_message()? {
                 self.refuse_early(early)?;
@@ -178,6 +186,41 @@ impl<S: Stream> Connection<S> {
             Err(error) => Err(error),
             Ok(tag) => Err(Error::Protocol(format!("a failed COPY ended with {tag}"))),
         }
+    }
+
+    /// Start a START_REPLICATION, in which both sides send CopyData.
+    pub fn begin_replication(&mut self, command: &str) -> Result<()> {
+        self.send_query(command)?;
+        let message = self.receive()?;
+        if message.tag == COPY_BOTH_RESPONSE_TAG { Ok(()) } else { Err(unexpected(message.tag)) }
+    }
+
+    /// The next CopyData message of a replication; `None` when none has come for `timeout_ms`.
+    pub fn next_replicated(&mut self, timeout_ms: i32) -> Result<Option<Message>> {
+        loop {
+            while let Some(message) = self.incoming.next_message()? {
+                if message.tag == backend::COPY_DATA_TAG {
+                    return Ok(Some(message));
+                }
+                self.refuse_early(message)?;
+            }
+            if !self.stream.is_readable(timeout_ms)? {
+                return Ok(None);
+            }
+            self.read_some()?;
+        }
+    }
+
+    /// Send a CopyData message of a replication.
+    pub fn send_replicated(&mut self, message: &[u8]) -> Result<()> {
+        self.send(message)
+    }
+
+    /// End a replication, so that its slot is free when this returns; what the server has sent meanwhile is dropped.
+    pub fn end_replication(&mut self) -> Result<()> {
+        self.send(&copy_in::COPY_DONE)?;
+        self.wait_until_idle()?;
+        Ok(())
     }
 
     /// Parse the statement that [`Connection::execute_pipeline`] runs.

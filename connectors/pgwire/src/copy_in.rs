@@ -5,7 +5,7 @@
 const HEADER: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: [u8; 2] = (-1i16).to_be_bytes();
 const COPY_DATA: u8 = b'd';
-const COPY_DONE: [u8; 5] = [b'c', 0, 0, 0, 4];
+pub(crate) const COPY_DONE: [u8; 5] = [b'c', 0, 0, 0, 4];
 const MESSAGE_START: usize = 5;
 
 /// One CopyData message that is being filled with tuples; its length is set when it is taken.

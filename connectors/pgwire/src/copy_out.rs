@@ -66,6 +66,11 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// The fields of a tuple that was put together here, without its count.
+    pub fn of(tuple: &'a [u8]) -> Fields<'a> {
+        Fields { rest: tuple }
+    }
+
     /// Take the next field.
     #[inline(always)]
     pub fn next_field(&mut self) -> Result<Option<&'a [u8]>> {
@@ -82,6 +87,11 @@ impl<'a> Fields<'a> {
             .ok_or_else(|| malformed("a field that is cut short"))?;
         self.rest = rest;
         Ok(Some(field))
+    }
+
+    /// The fields that were not taken yet, as [`Fields::of`] reads them.
+    pub fn rest(self) -> &'a [u8] {
+        self.rest
     }
 
     /// The number of bytes after the fields that were taken.

@@ -1,7 +1,8 @@
 //! The Postgres client of the connectors.
 //!
 //! The protocol is functions over bytes, one file per operation, that never wait: [`Incoming`] cuts messages out of
-//! what was read, [`copy_out`] and [`copy_in`] know the binary COPY format, [`authentication`] answers challenges.
+//! what was read, [`copy_out`] and [`copy_in`] know the binary COPY format, [`replication`] and [`pgoutput`] the changes of
+//! tables, [`authentication`] answers challenges.
 //! [`Connection`] alone reads and writes a stream, and [`Session`] makes one over the host's sockets.
 
 pub mod authentication;
@@ -13,10 +14,13 @@ pub mod datetime;
 mod error;
 mod incoming;
 pub mod insert;
+mod lsn;
 pub mod numeric;
 pub mod oid;
+pub mod pgoutput;
 mod query;
 mod quote;
+pub mod replication;
 mod server_error;
 mod session;
 mod startup;
@@ -25,6 +29,7 @@ mod tls;
 pub use connection::{Connection, Stream};
 pub use error::{Error, Result};
 pub use incoming::{Incoming, Message};
+pub use lsn::Lsn;
 pub use query::Row;
 pub use quote::{identifier, literal, qualified};
 pub use server_error::ServerError;

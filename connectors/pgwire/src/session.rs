@@ -45,8 +45,26 @@ pub struct Session {
 impl Session {
     /// Connect and log in. Errors name the host and the user, never the password.
     pub fn open(config: Config) -> sdk::Result<Session> {
-        let login =
-            Login { user: config.user.clone(), password: config.password.clone(), database: config.database.clone() };
+        Session::log_in(config, false)
+    }
+
+    /// Open another session like this one.
+    pub fn open_another(&self) -> sdk::Result<Session> {
+        Session::log_in(self.config.clone(), false)
+    }
+
+    /// Open another session beside this one, for replication.
+    pub fn open_replication(&self) -> sdk::Result<Session> {
+        Session::log_in(self.config.clone(), true)
+    }
+
+    fn log_in(config: Config, is_replication: bool) -> sdk::Result<Session> {
+        let login = Login {
+            user: config.user.clone(),
+            password: config.password.clone(),
+            database: config.database.clone(),
+            is_replication,
+        };
         let named = |error: sdk::Error| {
             error.detail("host", &config.host).detail("user", &config.user).detail("database", &config.database)
         };

@@ -11,6 +11,8 @@ pub struct Login {
     pub user: String,
     pub password: Option<String>,
     pub database: String,
+    /// The session is one for replication, in this database.
+    pub is_replication: bool,
 }
 
 /// The text forms that docs/ABI.md §9 promises, and names that are always qualified and quoted only where they must
@@ -32,7 +34,8 @@ pub(crate) fn startup_message(login: &Login) -> Result<BytesMut> {
         ("client_encoding", "UTF8"),
         ("application_name", "rapidbyte"),
     ];
-    frontend::startup_message(parameters, &mut message)?;
+    let replication = login.is_replication.then_some(("replication", "database"));
+    frontend::startup_message(parameters.into_iter().chain(replication), &mut message)?;
     Ok(message)
 }
 
@@ -40,9 +43,13 @@ pub(crate) fn startup_message(login: &Login) -> Result<BytesMut> {
 mod tests {
     use super::{Login, startup_message};
 
+    fn login(user: &str, is_replication: bool) -> Login {
+        Login { user: user.into(), password: None, database: "shop".into(), is_replication }
+    }
+
     #[test]
     fn the_message_names_user_database_and_encoding() {
-        let login = Login { user: "ann".into(), password: None, database: "shop".into() };
+        let login = login("ann", false);
         let message = startup_message(&login).map(|message| message.to_vec()).unwrap_or_default();
         let text = b"\0\x03\0\0user\0ann\0database\0shop\0client_encoding\0UTF8\0application_name\0rapidbyte\0\0";
         assert_eq!(message[4..], text[..]);
@@ -50,7 +57,12 @@ mod tests {
 
     #[test]
     fn a_name_with_a_nul_byte_is_refused() {
-        let login = Login { user: "a\0b".into(), password: None, database: "shop".into() };
-        assert!(startup_message(&login).is_err());
+        assert!(startup_message(&login("a\0b", false)).is_err());
+    }
+
+    #[test]
+    fn a_session_for_replication_says_so() {
+        let message = startup_message(&login("ann", true)).map(|message| message.to_vec()).unwrap_or_default();
+        assert!(message.ends_with(b"application_name\0rapidbyte\0replication\0database\0\0"));
     }
 }

@@ -67,13 +67,18 @@ impl Read for Recording {
 }
 
 impl Stream for Recording {
-    fn is_readable(&self) -> io::Result<bool> {
+    fn is_readable(&self, _timeout_ms: i32) -> io::Result<bool> {
         Ok(!self.pending.is_empty())
     }
 }
 
 fn replay(step: usize) -> pgwire::Result<()> {
-    let login = Login { user: "rec".into(), password: Some("secret".into()), database: "postgres".into() };
+    let login = Login {
+        user: "rec".into(),
+        password: Some("secret".into()),
+        database: "postgres".into(),
+        is_replication: false,
+    };
     let mut connection = Connection::start(Recording::new(step), &login)?;
     assert!(connection.server_version().starts_with("18"), "{}", connection.server_version());
     assert!(connection.is_idle());
@@ -124,7 +129,12 @@ fn a_session_is_the_same_however_its_bytes_arrive() {
 
 #[test]
 fn a_connection_that_closes_early_is_an_error_at_every_byte() {
-    let login = Login { user: "rec".into(), password: Some("secret".into()), database: "postgres".into() };
+    let login = Login {
+        user: "rec".into(),
+        password: Some("secret".into()),
+        database: "postgres".into(),
+        is_replication: false,
+    };
     let answers: usize = Recording::new(1).turns.iter().take(3).map(|(_, answer)| answer.len()).sum();
     for kept in 0..answers {
         let mut recording = Recording::new(usize::MAX);

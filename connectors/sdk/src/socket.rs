@@ -69,9 +69,9 @@ impl Socket {
         binding
     }
 
-    /// Whether a read would give bytes, or the end, at once.
-    pub fn is_readable(&self) -> io::Result<bool> {
-        self.wait(READABLE, 0)
+    /// Whether a read would give bytes, or the end, at once, or does within `timeout_ms`.
+    pub fn is_readable(&self, timeout_ms: i32) -> io::Result<bool> {
+        self.wait(READABLE, timeout_ms)
     }
 
     fn wait(&self, interest: u32, timeout_ms: i32) -> io::Result<bool> {
