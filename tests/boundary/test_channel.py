@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import replace
 
 import pytest
 
@@ -168,6 +169,40 @@ def test_each_side_has_its_own_imports(host: Host, books: Books) -> None:
     with host.start(build({"rb_run": checkpoint}, fields=field)) as source:
         assert source.run(_REQUEST, books.outlet(queue)) == Status.BAD_STATE
     assert books.durable == []
+
+
+def _asking(stream: int, capacity: int) -> str:
+    """Return code that asks what is durable, and answers with the length and the first byte that was written."""
+    ask = f"(call $durable_position (i32.const {stream}) (i32.const 64) (i32.const {capacity}))"
+    return f"""
+        (global.set $a (i64.extend_i32_s {ask}))
+        (call $reply (i64.add (i64.mul (global.get $a) (i64.const 1000)) (i64.load8_u (i32.const 64))))"""
+
+
+@pytest.mark.parametrize(
+    ("position", "capacity", "answer"),
+    [
+        pytest.param(None, 100, 0, id="none before the first commit"),
+        pytest.param({"lsn": "0/1"}, 100, 14_000 + ord("{"), id="the last one"),
+        pytest.param({"lsn": "0/1"}, 0, 14_000, id="only its length where there is no room"),
+    ],
+)
+def test_a_source_can_ask_what_is_durable(
+    host: Host, books: Books, position: Mapping[str, str] | None, capacity: int, answer: int
+) -> None:
+    queue = FrameQueue(1, MIB, host.pool)
+    outlet = replace(books.outlet(queue), durable_position=lambda stream: position if stream == 0 else None)
+    with host.start(build({"rb_run": _asking(0, capacity)})) as source:
+        assert source.run(_REQUEST, outlet) == answer
+
+
+def test_nothing_is_durable_any_more_once_the_other_side_has_failed(host: Host, books: Books) -> None:
+    queue = FrameQueue(1, MIB, host.pool)
+    queue.abort()
+    with host.start(build({"rb_run": _asking(0, 100)})) as source:
+        assert source.run(_REQUEST, books.outlet(queue)) == 1000 * Status.ABORTED
+    with host.start(build({"rb_run": _asking(0, 100)})) as destination:
+        assert destination.run(_REQUEST, books.inlet(queue)) == 1000 * Status.BAD_STATE
 
 
 def test_the_crash_of_one_guest_leaves_another_running(host: Host, books: Books, threads: ThreadPoolExecutor) -> None:

@@ -2,11 +2,13 @@
 //!
 //! [`prepared`] is a stream and how its rows meet those there, [`target`] knows what the database has and makes what is
 //! missing, [`key`] finds its keys, [`permission`] asks what this user may, [`drift`] tells what differs, [`plan`] fits the columns of a stream to those of its table, [`encode`] turns Arrow
-//! values into binary fields, [`load`] sends them, [`sift`] finds those that are not taken, [`landing`] merges them, [`stream`] holds the transactions, and
-//! [`receipt`] says in each of them what it made durable. A [`share`] is a table that several sessions fill at once.
+//! values into binary fields, [`load`] sends them, [`sift`] finds those that are not taken, [`landing`] merges them, [`stream`] holds the transactions of one
+//! stream, [`group`] those of several together, and [`receipt`] says in each of them what it made durable. A [`share`] is a table that several sessions fill at once.
 
+mod commit;
 mod drift;
 mod encode;
+mod group;
 mod key;
 mod landing;
 mod load;
@@ -29,6 +31,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use drift::Change;
+use group::GroupWriter;
 use load::LoadMethod;
 use prepared::{Prepared, require_own_tables};
 use receipt::{Progress, Run};
@@ -159,34 +162,34 @@ impl Destination for PostgresDestination {
 
     fn run(&mut self, request: &RunRequest, inbox: &mut Inbox) -> Result<Vec<Moved>> {
         let share = request.share.as_ref().map(Share::read).transpose()?.map(|share| share.name());
-        let mut moved = Vec::new();
-        while moved.len() < request.streams.len() {
-            let Some(first) = inbox.receive()? else {
-                let message = "The source ended without all of its streams.";
-                return Err(Error::new(Category::Frame, "stream_missing", message));
-            };
-            if first.metadata.kind != FrameKind::Schema {
-                return Err(Error::new(Category::Frame, "no_schema", "A stream began without its schema."));
-            }
-            let index = first.metadata.stream;
-            let resumed = self.resumed.iter().find(|resumed| resumed.index == index);
+        let assigned = |index: &usize| {
+            let resumed = self.resumed.iter().find(|resumed| resumed.index == *index);
             if resumed.is_none() && share.is_none() {
-                return Err(unprepared(index));
+                return Err(unprepared(*index));
             }
-            let assignment = Assignment {
+            Ok(Assignment {
                 run: &self.run,
-                prepared: find(&self.streams, index)?,
+                prepared: find(&self.streams, *index)?,
                 attempt: resumed.map_or(0, |resumed| resumed.attempt),
                 earlier_rows: resumed.map_or(0, |resumed| resumed.rows),
                 earlier_bytes: resumed.map_or(0, |resumed| resumed.bytes),
                 method: self.load_method,
                 interval: request.checkpoint,
                 share: share.as_ref(),
-            };
-            let reader = BatchReader::new(&first.frame)?;
-            moved.push(StreamWriter::begin(&mut self.session.connection, assignment, reader)?.write(inbox)?);
-        }
-        Ok(moved)
+            })
+        };
+        let assignments = request.streams.iter().map(assigned).collect::<Result<Vec<_>>>()?;
+        let connection = &mut self.session.connection;
+        let &[assignment] = assignments.as_slice() else {
+            return GroupWriter::new(connection, assignments).write(inbox);
+        };
+        let first = inbox.receive()?.filter(|first| first.metadata.kind == FrameKind::Schema);
+        let first = first.filter(|first| first.metadata.stream == assignment.prepared.index);
+        let Some(first) = first else {
+            return Err(Error::new(Category::Frame, "no_schema", "A stream began without its schema."));
+        };
+        let reader = BatchReader::new(&first.frame)?;
+        Ok(vec![StreamWriter::begin(connection, assignment, reader)?.write(inbox)?])
     }
 
     fn publish(&mut self, request: PublishRequest) -> Result<Vec<Moved>> {

@@ -9,9 +9,9 @@ use sdk::{Category, CommitState, Error, Result, Socket, WriteMode, log};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::commit;
 use crate::prepared::Prepared;
 use crate::receipt::{self, LOCK_NOT_AVAILABLE, Progress, Run, SCHEMA, lock_name};
-use crate::stream::execute_commit;
 use crate::target::{self, TargetColumn, TargetName};
 
 /// What stands in the way of a table that is still in use.
@@ -145,7 +145,7 @@ pub(crate) fn publish(
         return Err(error.commit_state(CommitState::BeforeCommit).detail("table", prepared.name.display_name()));
     }
     log::point("destination.before_commit");
-    execute_commit(connection, prepared)?;
+    commit::execute(connection, &prepared.name.display_name())?;
     log::point("destination.committed");
     Ok(())
 }

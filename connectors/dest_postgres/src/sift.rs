@@ -57,7 +57,8 @@ impl Sieve<'_> {
         Ok(rejected + self.load(connection, &rest, first + half as u64)?)
     }
 
-    fn load_whole(&self, connection: &mut Connection<Socket>, batch: &RecordBatch) -> Result<()> {
+    /// Load all rows of a batch, or fail.
+    pub(crate) fn load_whole(&self, connection: &mut Connection<Socket>, batch: &RecordBatch) -> Result<()> {
         let mut load = Load::begin(connection, self.plan, self.method)?;
         let loaded = load
             .write(connection, self.plan, batch)

@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use arrow_schema::Schema;
 use pgwire::Connection;
 use sdk::batch::BatchReader;
 use sdk::{
@@ -13,6 +14,7 @@ use sdk::{
 };
 use serde_json::Value;
 
+use crate::commit;
 use crate::landing::Way;
 use crate::load::{Load, LoadMethod};
 use crate::plan::{Plan, source_columns};
@@ -141,11 +143,8 @@ impl<'a> StreamWriter<'a> {
     /// Whether the interval of checkpoints is over. What replaces a table does so in one commit.
     fn is_due(&self) -> bool {
         let (interval, arrived) = (self.assignment.interval, &self.arrived);
-        let is_over = |done: u64, limit: u64| limit > 0 && done >= limit;
         self.assignment.prepared.mode != WriteMode::Replace
-            && (is_over(arrived.uncommitted_rows, interval.rows)
-                || is_over(arrived.uncommitted_bytes, interval.bytes)
-                || is_over(self.began_at.elapsed().as_secs(), interval.seconds))
+            && interval.is_over(arrived.uncommitted_rows, arrived.uncommitted_bytes, self.began_at.elapsed())
     }
 
     fn verify_end(&self, metadata: &Metadata) -> Result<()> {
@@ -167,16 +166,16 @@ impl<'a> StreamWriter<'a> {
         }
         landed.and_then(|()| self.write_receipt(position, is_complete)).map_err(|error| self.rolled_back(error))?;
         log::point("destination.before_commit");
-        execute_commit(self.connection, self.assignment.prepared)?;
+        commit::execute(self.connection, &self.assignment.prepared.name.display_name())?;
         log::point("destination.committed");
-        sdk::checkpoint(self.index(), self.arrived.rows, self.arrived.bytes)
+        sdk::checkpoint(self.index(), self.arrived.rows, self.arrived.bytes, position)
     }
 
     /// Commit what arrived to a table that nobody counts on yet.
     fn commit_part(&mut self, landed: Result<()>) -> Result<()> {
         landed.map_err(|error| self.rolled_back(error))?;
         log::point("destination.before_part");
-        execute_commit(self.connection, self.assignment.prepared)?;
+        commit::execute(self.connection, &self.assignment.prepared.name.display_name())?;
         log::point("destination.part_committed");
         Ok(())
     }
@@ -216,23 +215,6 @@ impl<'a> StreamWriter<'a> {
     }
 }
 
-/// Commit, and say of a failure what is known of it.
-pub(crate) fn execute_commit(connection: &mut Connection<Socket>, prepared: &Prepared) -> Result<()> {
-    let table = prepared.name.display_name();
-    match connection.execute("COMMIT") {
-        Ok(tag) if tag == "COMMIT" => Ok(()),
-        Ok(tag) => {
-            let message = format!("The server answered {tag} to COMMIT of {table}.");
-            Err(Error::new(Category::Internal, "not_committed", message).commit_state(CommitState::BeforeCommit))
-        }
-        Err(error) => {
-            let state =
-                if error.is_connection_lost() { CommitState::AfterCommitUnknown } else { CommitState::BeforeCommit };
-            Err(Error::from(error).commit_state(state).detail("table", table))
-        }
-    }
-}
-
 fn begin_load(
     connection: &mut Connection<Socket>,
     assignment: &Assignment<'_>,
@@ -241,18 +223,21 @@ fn begin_load(
     let prepared = assignment.prepared;
     let plan = match assignment.share {
         Some(table) => Plan::shared(prepared, reader.schema(), &share::columns(connection, table)?, table)?,
-        None => {
-            target::create(connection, prepared, &source_columns(reader.schema())?)?;
-            target::evolve(connection, prepared)?;
-            let existing = target::columns(connection, &prepared.name)?.unwrap_or_default();
-            Plan::new(prepared, reader.schema(), &existing, Way::of(connection, prepared)?)?
-        }
+        None => make_plan(connection, prepared, reader.schema())?,
     };
     if let Some(statement) = plan.clearing_statement() {
         connection.execute(&statement)?;
     }
     let load = begin_loading(connection, &plan, assignment)?;
     Ok((plan, load))
+}
+
+/// Make what is missing for a stream, and fit it to its table.
+pub(crate) fn make_plan(connection: &mut Connection<Socket>, prepared: &Prepared, schema: &Schema) -> Result<Plan> {
+    target::create(connection, prepared, &source_columns(schema)?)?;
+    target::evolve(connection, prepared)?;
+    let existing = target::columns(connection, &prepared.name)?.unwrap_or_default();
+    Plan::new(prepared, schema, &existing, Way::of(connection, prepared)?)
 }
 
 fn begin_loading(

@@ -44,18 +44,32 @@ pub fn emit(frame: Frame, metadata: &Metadata) -> Result<()> {
     Ok(())
 }
 
-/// Say that the first `rows` rows of a stream are durable; call it after the commit.
-pub fn checkpoint(stream: usize, rows: u64, bytes: u64) -> Result<()> {
-    let document = encode(&Durable { stream, rows, bytes })?;
+/// Say that the first `rows` rows of a stream are durable, and its receipt with `position`; call it after the commit.
+pub fn checkpoint(stream: usize, rows: u64, bytes: u64, position: Option<&Value>) -> Result<()> {
+    let document = encode(&Durable { stream, rows, bytes, position })?;
     abi::checkpoint(&document).map_err(|status| Error::of_status(status, "to report committed rows"))?;
     Ok(())
 }
 
 #[derive(Serialize)]
-struct Durable {
+struct Durable<'a> {
     stream: usize,
     rows: u64,
     bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<&'a Value>,
+}
+
+/// The position that the destination made durable last in this run; `None` before the first one. Does not wait.
+pub fn durable_position(stream: usize) -> Result<Option<Value>> {
+    let index = i32::try_from(stream).unwrap_or(i32::MAX);
+    let asking = |status| Error::of_status(status, "to ask what is durable");
+    let document = whole(|text| abi::durable_position(index, text)).map_err(asking)?;
+    if document.is_empty() {
+        return Ok(None);
+    }
+    let unreadable = |_| Error::new(Category::Internal, "metadata", "The host passed a position that cannot be read.");
+    serde_json::from_slice(&document).map(Some).map_err(unreadable)
 }
 
 fn encode(document: &impl Serialize) -> Result<Vec<u8>> {
@@ -89,13 +103,15 @@ impl Inbox {
     }
 }
 
-/// The metadata of a frame, which is short unless it holds a long position.
 fn read_metadata(frame: &Frame) -> Result<Vec<u8>> {
+    whole(|text| abi::frame_meta(frame.handle(), text)).map_err(|status| Error::of_status(status, "to read metadata"))
+}
+
+/// A document that the host writes as far as it fits, which is short unless it holds a long position.
+fn whole(mut read: impl FnMut(&mut [u8]) -> abi::Answer) -> std::result::Result<Vec<u8>, Status> {
     let mut text = vec![0u8; 512];
     loop {
-        let length = abi::frame_meta(frame.handle(), &mut text)
-            .map_err(|status| Error::of_status(status, "to read metadata"))?;
-        let length = usize::try_from(length).unwrap_or(0);
+        let length = usize::try_from(read(&mut text)?).unwrap_or(0);
         let is_whole = length <= text.len();
         text.resize(length, 0);
         if is_whole {

@@ -35,7 +35,8 @@ pub trait Source: Connector {
     /// Look the streams up; the answer is in the order of the request, with the projection applied.
     fn prepare(&mut self, request: PrepareRequest) -> Result<PreparedStreams>;
 
-    /// Read prepared streams and emit them: for each a schema, batches and an end.
+    /// Read prepared streams and emit them: for each a schema, batches and an end. Where they are several, the schemas of
+    /// all come before the first batch, and a position stands for all of them.
     fn run(&mut self, request: &RunRequest) -> Result<Vec<Moved>>;
 }
 

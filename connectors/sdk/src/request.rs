@@ -1,5 +1,7 @@
 //! The documents of the lifecycle calls (docs/ABI.md §3).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -246,6 +248,14 @@ pub struct CheckpointInterval {
     pub rows: u64,
     pub bytes: u64,
     pub seconds: u64,
+}
+
+impl CheckpointInterval {
+    /// Whether so much was done that it is time.
+    pub fn is_over(self, rows: u64, bytes: u64, elapsed: Duration) -> bool {
+        let is_over = |done: u64, limit: u64| limit > 0 && done >= limit;
+        is_over(rows, self.rows) || is_over(bytes, self.bytes) || is_over(elapsed.as_secs(), self.seconds)
+    }
 }
 
 /// Which of the instances that read a stream at once this one is.

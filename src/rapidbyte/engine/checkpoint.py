@@ -16,6 +16,7 @@ from typing import Self
 from rapidbyte.engine.crossing import Crossing
 from rapidbyte.engine.passage import Passage, Phase, require
 from rapidbyte.frames import Durable, FrameMetadata
+from rapidbyte.model import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class StreamLedger:
     delivered: Passage = field(default_factory=Passage)
     durable_rows: int = 0
     durable_bytes: int = 0
+    durable_position: JsonObject | None = None
 
     def after_sending(self, frame: FrameMetadata) -> Self:
         """The source emits a frame."""
@@ -54,7 +56,8 @@ class StreamLedger:
             f"A checkpoint of stream {durable.stream} claims {durable.rows} rows, but {self.delivered.rows} were "
             "delivered.",
         )
-        return replace(self, durable_rows=durable.rows, durable_bytes=durable.size_bytes)
+        position = self.durable_position if durable.position is None else durable.position
+        return replace(self, durable_rows=durable.rows, durable_bytes=durable.size_bytes, durable_position=position)
 
     @property
     def is_sent(self) -> bool:

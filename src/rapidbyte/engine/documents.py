@@ -262,9 +262,14 @@ def read_findings(value: object, connector: str) -> tuple[Finding, ...]:
 
 def require_moved(value: object, connector: str, stream: int, rows: int) -> None:
     """Raise InternalError unless `rb_run` gave exactly the stream that was asked for, and counted as we did."""
+    require_all_moved(value, connector, {stream: rows})
+
+
+def require_all_moved(value: object, connector: str, rows: Mapping[int, int]) -> None:
+    """Raise InternalError unless `rb_run` gave exactly the streams that were asked for, in order, with these rows."""
     moved = [(item.index, item.rows) for item in _read(_MOVED, value, connector).streams]
-    if moved != [(stream, rows)]:
-        raise _unusable(connector, f"it says it moved {moved} (stream, rows), but it moved {[(stream, rows)]}")
+    if moved != list(rows.items()):
+        raise _unusable(connector, f"it says it moved {moved} (stream, rows), but it moved {list(rows.items())}")
 
 
 def _read(adapter: TypeAdapter[Any], value: object, connector: str) -> Any:

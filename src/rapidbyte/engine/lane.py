@@ -1,16 +1,18 @@
 """A lane: a source, the transforms, and a destination, that move one stream after the other, or parts of it.
 
 To move a stream, the destination takes it over and says what is durable of it, then all run, with a channel from each
-to the next. Failures of a lane are its own, so that it can be given up and the stream be tried again on another.
+to the next. Streams of changes are moved together: they share the channel, and one position stands for all of them.
+Failures of a lane are its own, so that it can be given up and what it moved be tried again on another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
 from rapidbyte.engine.chain import Chain
+from rapidbyte.engine.checkpoint import StreamLedger
 from rapidbyte.engine.crew import Crew, first_failure
 from rapidbyte.engine.documents import (
     Part,
@@ -21,18 +23,20 @@ from rapidbyte.engine.documents import (
     read_resumed,
     read_snapshot,
     read_streams,
+    require_all_moved,
     require_moved,
     resume_request,
     run_request,
 )
 from rapidbyte.engine.ledger import Ledger
+from rapidbyte.engine.ledgers import Ledgers
 from rapidbyte.engine.plan import Plan
 from rapidbyte.engine.ranges import Ranges
 from rapidbyte.engine.rejects import Rejects
 from rapidbyte.engine.resumption import Resumption
 from rapidbyte.engine.stage import Stage
 from rapidbyte.errors import ErrorInfo, InternalError
-from rapidbyte.frames import QueueAbortedError, Rejection
+from rapidbyte.frames import FrameQueue, QueueAbortedError, Rejection, codec_of
 from rapidbyte.model import CheckpointInterval, JsonObject, Stream
 from rapidbyte.state import RejectedAt
 from rapidbyte.wasm import Call, Inlet, Outlet
@@ -119,6 +123,36 @@ class Lane:
         self._run(stream, request, ledger, resumption.size_bytes, refuse_ranges)
         return ledger
 
+    def move_together(self, resumptions: Mapping[int, Resumption]) -> Ledgers:
+        """Move all streams that were taken over, without transforms, from the position that stands for all of them."""
+        plan, streams = self._plan, tuple(resumptions)
+        queue = FrameQueue(plan.queue_frames, plan.queue_bytes, self._crew.pool, codec_of(plan.compression))
+        positions = [resumption.position for resumption in resumptions.values()]
+        request = {
+            **run_request(streams[0], plan.batch_rows, plan.batch_bytes, None, plan.checkpoint),
+            "streams": list(streams),
+            "positions": positions,
+        }
+        ledgers = Ledgers(streams)
+
+        def keeper(at: RejectedAt, moved_bytes: Callable[[StreamLedger], int]) -> Callable[[Rejection], None]:
+            def keep(rejection: Rejection) -> None:
+                stream, ledger = rejection.stream, ledgers.of(rejection.stream)
+                earlier_bytes = resumptions[stream].size_bytes
+                self._rejects.listener(stream, at, lambda: earlier_bytes + moved_bytes(ledger.now))(rejection)
+
+            return keep
+
+        unread = keeper(RejectedAt.SOURCE, lambda now: now.sent.size_bytes)
+        outlet = Outlet(queue, ledgers.sent, unread, durable_position=ledgers.durable_position)
+        verify = self._each(streams, lambda stream: self._sent(stream, ledgers.of(stream)), self._source)
+        self._started(self._source.run(request, outlet, verify))
+        unwritten = keeper(RejectedAt.DESTINATION, lambda now: now.durable_bytes)
+        inlet = Inlet(queue, ledgers.delivered, ledgers.durable, unwritten)
+        verify = self._each(streams, lambda stream: self._landed(stream, ledgers.of(stream)), self._destination)
+        self._started(self._destination.run(request, inlet, verify))
+        return ledgers
+
     def move_part(self, stream: int, part: Part, ranges: Ranges) -> Ledger:
         """Move what this lane gets of a stream's ranges."""
         self.stream = stream
@@ -179,24 +213,30 @@ class Lane:
         inlet = Inlet(queues[-1], ledger.delivered, ledger.durable, unwritten)
         self._started(self._destination.run(request, inlet, self._verify_destination(stream, ledger)))
 
-    def _verify_source(self, stream: int, ledger: Ledger) -> Callable[[object], None]:
-        def verify(answer: object) -> None:
-            if not ledger.now.is_sent:
-                raise self._short(self._source, stream, "ended without sending the end of the stream")
-            require_moved(answer, self._source.name, stream, ledger.now.sent.rows)
+    def _each(self, streams: tuple[int, ...], rows_of: Callable[[int], int], stage: Stage) -> Callable[[object], None]:
+        """Return what compares the answer of a stage with what it moved of each stream."""
+        return lambda answer: require_all_moved(answer, stage.name, {stream: rows_of(stream) for stream in streams})
 
-        return verify
+    def _verify_source(self, stream: int, ledger: Ledger) -> Callable[[object], None]:
+        return self._each((stream,), lambda stream: self._sent(stream, ledger), self._source)
 
     def _verify_destination(self, stream: int, ledger: Ledger) -> Callable[[object], None]:
-        def verify(answer: object) -> None:
-            now = ledger.now
-            rows, fate = (now.delivered.rows, "delivered") if ledger.is_part else (now.durable_rows, "durable")
-            if not (now.is_delivered if ledger.is_part else now.is_complete):
-                what = f"ended with {rows} {fate} rows of {now.due.rows} that were sent"
-                raise self._short(self._destination, stream, what)
-            require_moved(answer, self._destination.name, stream, rows)
+        return self._each((stream,), lambda stream: self._landed(stream, ledger), self._destination)
 
-        return verify
+    def _sent(self, stream: int, ledger: Ledger) -> int:
+        """Return how many rows the source has sent of a whole stream."""
+        if not ledger.now.is_sent:
+            raise self._short(self._source, stream, "ended without sending the end of the stream")
+        return ledger.now.sent.rows
+
+    def _landed(self, stream: int, ledger: Ledger) -> int:
+        """Return how many rows of a whole stream, or of a part, are where they should be."""
+        now = ledger.now
+        rows, fate = (now.delivered.rows, "delivered") if ledger.is_part else (now.durable_rows, "durable")
+        if not (now.is_delivered if ledger.is_part else now.is_complete):
+            what = f"ended with {rows} {fate} rows of {now.due.rows} that were sent"
+            raise self._short(self._destination, stream, what)
+        return rows
 
     def _short(self, stage: Stage, stream: int, what: str) -> InternalError:
         name = self._plan.streams[stream].name

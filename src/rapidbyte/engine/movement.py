@@ -7,7 +7,9 @@ durable at once, when all of them are done. A failure of one of them is one of t
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 
 from rapidbyte.engine.checkpoint import Total
 from rapidbyte.engine.division import Division
@@ -19,6 +21,7 @@ from rapidbyte.engine.pace import Pace
 from rapidbyte.engine.ranges import Ranges
 from rapidbyte.engine.rejects import Rejects
 from rapidbyte.engine.resumption import Resumption, resume
+from rapidbyte.engine.tally import progress_of, report_of
 from rapidbyte.errors import ErrorInfo, InternalError
 from rapidbyte.model import JsonObject, StreamReport, StreamSpec
 from rapidbyte.state import RejectedAt
@@ -34,6 +37,7 @@ class Movement:
         self, stream: int, spec: StreamSpec, run_id: str, rejects: Rejects, division: Division | None, *, is_whole: bool
     ) -> None:
         self.stream = stream
+        self.streams = (stream,)
         self.lanes: list[Lane] = []
         self.has_receipts = False
         self._spec = spec
@@ -95,35 +99,15 @@ class Movement:
         self.lanes[0].publish(self.stream, arrived.rows - unwritten, arrived.size_bytes)
         return False
 
-    def progress(self) -> StreamProgress:
+    def progress(self) -> tuple[StreamProgress, ...]:
         """Tell how far the stream is, with what the run moved of it before."""
-        total, earlier = self._total, self._resumption
-        return StreamProgress(
-            self._spec.name,
-            earlier.rows + total.sent.rows,
-            earlier.rows + total.durable_rows,
-            earlier.size_bytes + total.sent.size_bytes,
-        )
+        return (progress_of(self._spec, self._total, self._resumption),)
 
-    def report(self, attempts: int, duration_s: float) -> StreamReport:
+    def reports(self, attempts: int, duration_s: float) -> Mapping[int, StreamReport]:
         """Tell what was moved. Raises StateError."""
         total = self._total if self._ranges is None else self._total.after_publication()
-        self._rejects.complete(self.stream)
-        stages = (RejectedAt.SOURCE, RejectedAt.TRANSFORM, RejectedAt.DESTINATION)
-        unread, unfit, unwritten = (self._rejects.count(self.stream, stage) for stage in stages)
-        before, rejected_before = self._resumption, self._rejects.earlier(self.stream)
-        return StreamReport(
-            name=self._spec.name,
-            rows_read=before.rows + rejected_before + total.sent.rows + unread,
-            rows_written=before.rows + total.durable_rows - unwritten,
-            bytes_read=before.size_bytes + total.sent.size_bytes,
-            batches=total.sent.batches,
-            duration_s=duration_s,
-            attempts=attempts,
-            rows_rejected=rejected_before + unread + unfit + unwritten,
-            rows_filtered=total.filtered_rows,
-            lanes=self._most_lanes,
-        )
+        report = report_of(self.stream, self._spec, total, self._resumption, self._rejects)
+        return {self.stream: replace(report, duration_s=duration_s, attempts=attempts, lanes=self._most_lanes)}
 
     @property
     def _total(self) -> Total:

@@ -20,6 +20,7 @@ from rapidbyte.model import (
     Pipeline,
     Resources,
     StreamSpec,
+    SyncMode,
 )
 from rapidbyte.net import HostRules
 from rapidbyte.wasm import Artifact, ArtifactCache, Manifest, find_config_problems
@@ -107,6 +108,13 @@ def _parallelism(resources: Resources) -> Parallelism:
     is_measured = resources.parallelism is None and resources.is_tuned
     lanes = resources.parallelism or min(processors + is_measured, _MAX_LANES)
     return Parallelism(lanes, processors, is_measured)
+
+
+def groups_of(streams: tuple[StreamSpec, ...]) -> tuple[tuple[int, ...], ...]:
+    """Return which streams are moved together: those of changes first, and each of the others alone."""
+    captured = tuple(index for index, spec in enumerate(streams) if spec.sync_mode is SyncMode.CDC)
+    alone = tuple((index,) for index in range(len(streams)) if index not in captured)
+    return (captured, *alone) if captured else alone
 
 
 def plan_source(pipeline: Pipeline, artifacts: ArtifactCache) -> GuestPlan:

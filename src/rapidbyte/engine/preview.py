@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from rapidbyte.engine.plan import Plan, make_plan
 from rapidbyte.engine.run import load_pipeline
 from rapidbyte.errors import ConfigError, ErrorInfo
 from rapidbyte.frames import FrameKind
-from rapidbyte.model import CheckpointInterval, Pipeline, Stream, StreamPreview
+from rapidbyte.model import CheckpointInterval, Pipeline, Stream, StreamPreview, StreamSpec, SyncMode
 from rapidbyte.wasm import ArtifactCache, Call, Outlet
 
 _ROWS = "rapidbyte.engine.preview_rows"  # by name: it needs a library that not everybody has
@@ -54,7 +55,8 @@ def _first_frames(plan: Plan, index: int, limit: int, cancellation: Cancellation
         source, chain = crew.hire(plan.source), Chain(plan, crew)
         for opening in (source.open(), *chain.open()):
             crew.result(opening)
-        prepare = prepare_request(plan.pipeline, NO_RUN, plan.streams, None)
+        specs = tuple(_as_it_is(spec) for spec in plan.streams)
+        prepare = prepare_request(plan.pipeline, NO_RUN, specs, None)
         streams = crew.result(source.call(Call.PREPARE, prepare, lambda answer: read_streams(answer, source.name)))
         for place in range(len(chain.stages)):
             streams = crew.result(chain.prepare(place, NO_RUN, streams)).streams
@@ -79,6 +81,11 @@ def _first_frames(plan: Plan, index: int, limit: int, cancellation: Cancellation
             passage.abort()
         crew.stop()
     return streams[index], frames
+
+
+def _as_it_is(spec: StreamSpec) -> StreamSpec:
+    """Look at the table where a run would read its changes, which takes a slot."""
+    return replace(spec, sync_mode=SyncMode.FULL_REFRESH) if spec.sync_mode is SyncMode.CDC else spec
 
 
 def _text_of_rows() -> Any:

@@ -3,6 +3,7 @@
 The first lane looks all streams up, at the source before the destination is asked, so that a wrong name touches
 nothing. Further lanes open while it already works; each must see the same tables. A lane that has no stream of its own
 helps another with one that is cut; without such help a run is only slower, so a lane that was to give it may fail.
+Streams of changes come from one log, and one lane moves them together.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
+from rapidbyte.engine.convoy import Convoy
 from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.division import divide
 from rapidbyte.engine.documents import Reshaped
 from rapidbyte.engine.events import Event, LogLine, StreamFinished, StreamStarted
 from rapidbyte.engine.lane import Lane
 from rapidbyte.engine.movement import Movement
-from rapidbyte.engine.plan import Plan
+from rapidbyte.engine.plan import Plan, groups_of
 from rapidbyte.engine.points import reach
 from rapidbyte.engine.rejects import Rejects
 from rapidbyte.errors import ErrorInfo, InternalError, SchemaError
-from rapidbyte.model import DataErrorPolicy, Stream, StreamReport, StreamSpec
+from rapidbyte.model import DataErrorPolicy, Stream, StreamReport, StreamSpec, SyncMode
 from rapidbyte.wasm import Level
 
 _Result = TypeVar("_Result")
@@ -32,9 +34,9 @@ _Result = TypeVar("_Result")
 
 @dataclass(eq=False, slots=True)
 class _Task:
-    """A stream of the plan that is not moved yet: its attempts, and when the next one may begin."""
+    """Streams of the plan that one lane has to move yet: their attempts, and when the next one may begin."""
 
-    stream: int
+    streams: tuple[int, ...]
     attempt: int = 1
     due_at_s: float = 0.0
     started_s: float | None = None
@@ -52,8 +54,8 @@ class Transfer:
         self._run_id = run_id
         self._crew = crew
         self._on_event = on_event
-        self._waiting = [_Task(index) for index in range(len(plan.streams))]
-        self._at: dict[Movement, _Task] = {}  # what the lanes are at
+        self._waiting = [_Task(streams) for streams in groups_of(plan.streams)]
+        self._at: dict[Movement | Convoy, _Task] = {}  # what the lanes are at
         self._reports: dict[int, StreamReport] = {}
         self._streams: tuple[Stream, ...] = ()
         self._reshaped: list[Reshaped] = []  # by the transforms, in order
@@ -146,19 +148,28 @@ class Transfer:
             self._begin(free.pop() if free else self._open_further(), task)
 
     def _begin(self, lane: Lane, task: _Task) -> None:
-        spec, stream = self._plan.streams[task.stream], self._streams[task.stream]
         if task.started_s is None:
             task.started_s = time.monotonic()
-            self._on_event(StreamStarted(spec.name, stream.estimated_rows))
-        division = divide(spec, stream, self._plan.parallelism)
-        is_whole = any(task.stream in reshaped.whole for reshaped in self._reshaped)
-        movement = Movement(task.stream, spec, self._run_id, self._rejects, division, is_whole=is_whole)
+            for index in task.streams:
+                self._on_event(StreamStarted(self._plan.streams[index].name, self._streams[index].estimated_rows))
+        movement = self._movement(task.streams)
         self._at[movement] = task
         movement.begin(lane, task.attempt)
+
+    def _movement(self, streams: tuple[int, ...]) -> Movement | Convoy:
+        index, plan = streams[0], self._plan
+        spec = plan.streams[index]
+        if spec.sync_mode is SyncMode.CDC:
+            return Convoy(streams, plan.streams, self._run_id, self._rejects)
+        division = divide(spec, self._streams[index], plan.parallelism)
+        is_whole = any(index in reshaped.whole for reshaped in self._reshaped)
+        return Movement(index, spec, self._run_id, self._rejects, division, is_whole=is_whole)
 
     def _help(self) -> None:
         """Give lanes without a stream to those that are cut, and open some more for them."""
         for movement in self._at:
+            if isinstance(movement, Convoy):
+                continue
             missing = movement.wanted
             epoch = movement.lanes[0].epoch
             for lane in [lane for lane in self._lanes if lane.is_free and lane.epoch == epoch][:missing]:
@@ -179,17 +190,18 @@ class Transfer:
             lane.give_up()
             self._warn(f"The run goes on with {len(self._lanes)} at once: {lane.failure}")
 
-    def _follow(self, movement: Movement) -> None:
+    def _follow(self, movement: Movement | Convoy) -> None:
         if movement.failure is not None:
             self._try_again(movement, movement.failure)
             return
         is_moved = movement.proceed()
-        self._on_event(movement.progress())
+        for event in movement.progress():
+            self._on_event(event)
         if is_moved:
             self._report(movement)
 
-    def _try_again(self, movement: Movement, error: BaseException) -> None:
-        """Give the lanes of a stream up and let it wait for another attempt, or raise what is final."""
+    def _try_again(self, movement: Movement | Convoy, error: BaseException) -> None:
+        """Give the lanes of streams up and let them wait for another attempt, or raise what is final."""
         task = self._at.pop(movement)
         task.has_receipts = task.has_receipts or movement.has_receipts
         wait_s = self._plan.retries.wait_s(error, task.attempt, has_receipts=task.has_receipts)
@@ -201,21 +213,23 @@ class Transfer:
         task.attempt += 1
         task.due_at_s = time.monotonic() + wait_s
         self._waiting.append(task)
-        self._tell_retry(self._plan.streams[task.stream].name, task.attempt, wait_s, error)
+        names = ", ".join(self._plan.streams[stream].name for stream in task.streams)
+        self._tell_retry(names, task.attempt, wait_s, error)
 
     def _tell_retry(self, what: str, attempt: int, wait_s: float, error: BaseException) -> None:
         self._warn(f"{what} failed: {error} Attempt {attempt} of {self._plan.retries.attempts} begins in {wait_s:g} s.")
 
-    def _report(self, movement: Movement) -> None:
-        task, spec = self._at.pop(movement), self._plan.streams[movement.stream]
+    def _report(self, movement: Movement | Convoy) -> None:
+        task = self._at.pop(movement)
         started_s = time.monotonic() if task.started_s is None else task.started_s
-        report = movement.report(task.attempt, time.monotonic() - started_s)
-        self._reports[movement.stream] = report
+        reports = movement.reports(task.attempt, time.monotonic() - started_s)
+        self._reports |= reports
         for lane in movement.lanes:
             lane.stream = None
-        if report.rows_rejected:
-            self._tell_rejects(spec, report.rows_rejected)
-        self._on_event(StreamFinished(report))
+        for stream, report in reports.items():
+            if report.rows_rejected:
+                self._tell_rejects(self._plan.streams[stream], report.rows_rejected)
+            self._on_event(StreamFinished(report))
         reach("engine.moved")
 
     def _tell_rejects(self, spec: StreamSpec, count: int) -> None:

@@ -74,17 +74,24 @@ class FrameMetadata:
 
 @dataclass(frozen=True, slots=True)
 class Durable:
-    """A destination's word that the first `rows` rows of a stream, `size_bytes` of payload, are committed."""
+    """A destination's word that the first `rows` rows of a stream, `size_bytes` of payload, are committed.
+
+    `position` is that of the receipt which was committed with them, or None.
+    """
 
     stream: int
     rows: int
     size_bytes: int
+    position: Mapping[str, Any] | None = None
 
     @classmethod
     def parse(cls, document: bytes) -> Self:
         """Read the JSON that a guest passed. Raises FrameError with code `invalid_argument`."""
-        values = _object(document, _DURABLE_KEYS)
-        return cls(_count(values, "stream"), _count(values, "rows"), _count(values, "bytes"))
+        values = _object(document, _DURABLE_KEYS, _POSITION)
+        position = values.get(_POSITION)
+        if position is not None and not isinstance(position, dict):
+            raise FrameError("A checkpoint has a position that is no object.", ErrorInfo("invalid_argument"))
+        return cls(_count(values, "stream"), _count(values, "rows"), _count(values, "bytes"), position)
 
 
 def _object(document: bytes, keys: frozenset[str], *optional: str) -> Mapping[str, Any]:

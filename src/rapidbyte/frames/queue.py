@@ -73,13 +73,18 @@ class FrameQueue:
         """
         with self._changed:
             self._changed.wait_for(lambda: self._packets or self._is_finished or self._is_aborted)
-            self._require_whole()
+            self._require_unbroken()
             if not self._packets:
                 return None
             packet = self._packets.popleft()
             self._bytes -= packet.buffer.length
             self._changed.notify_all()
         return packet.metadata, self._unpack(packet)
+
+    def require_whole(self) -> None:
+        """Raise QueueAbortedError when the channel was aborted."""
+        with self._changed:
+            self._require_unbroken()
 
     def finish(self) -> None:
         """Say that everything came; `get` gives what is left, then None. Without effect after `abort`."""
@@ -100,7 +105,7 @@ class FrameQueue:
     def _enqueue(self, packet: _Packet) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._is_aborted or self._is_finished or self._has_room(packet))
-            self._require_whole()
+            self._require_unbroken()
             if self._is_finished:
                 raise FrameError("A frame was sent after the end of the channel.", ErrorInfo("bad_state"))
             self._packets.append(packet)
@@ -112,7 +117,7 @@ class FrameQueue:
             return True
         return len(self._packets) < self._max_frames and self._bytes + packet.buffer.length <= self._max_bytes
 
-    def _require_whole(self) -> None:
+    def _require_unbroken(self) -> None:
         if self._is_aborted:
             raise QueueAbortedError("The other side of the channel failed; what came is not whole.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 
 from rapidbyte.errors import ErrorInfo, FrameError
@@ -110,6 +111,19 @@ class ChannelImports:
             raise _wrong_side("report committed rows")
         inlet.durable(durable)
         return Status.OK
+
+    @guarded
+    def durable_position(self, stream: int, pointer: int, capacity: int) -> int:
+        """Write the position that is durable of a stream, and give its length; 0 before the first one."""
+        outlet = self.port
+        if not isinstance(outlet, Outlet):
+            raise _wrong_side("ask what is durable")
+        outlet.queue.require_whole()
+        self._activity.beat()  # who asks waits for the destination
+        position = outlet.durable_position(stream)
+        document = b"" if position is None else json.dumps(position).encode("ascii")
+        self.memory.write_some(pointer, capacity, document)
+        return len(document)
 
     @guarded
     def reject(self, pointer: int, length: int) -> int:

@@ -31,6 +31,7 @@ _SIGNATURES: Mapping[str, str] = {  # parameters, then the result; i is i32, I i
     "emit": "Iiii",
     "next": "I",
     "checkpoint": "iii",
+    "durable_position": "iiii",
     "reject": "iii",
     "next_range": "iii",
     "sock_connect": "iiiiI",

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from rapidbyte.errors import ErrorInfo, FrameError, InternalError
 from rapidbyte.frames import Durable, FrameMetadata, FrameQueue, Rejection
+from rapidbyte.model import JsonObject
 from rapidbyte.wasm.state_names import StateName
 
 
@@ -19,6 +20,10 @@ def refuse_rejection(rejection: Rejection) -> None:
 def refuse_ranges(stream: int) -> tuple[int, int] | None:
     """Cut no stream."""
     raise FrameError(f"Stream {stream} is not read in ranges.", ErrorInfo("bad_state"))
+
+
+def know_no_position(stream: int) -> JsonObject | None:
+    """Have nothing durable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,15 @@ NO_STATE = StatePort(get=lambda _: None, put=_refuse, compare_and_swap=_refuse)
 class Outlet:
     """The sending side. `admit` sees each frame before it is queued, and raises to refuse it, as `rejected` may.
 
-    `next_range` gives the next range of a stream to read, None when all are taken, or raises.
+    `next_range` gives the next range of a stream to read, None when all are taken, or raises. `durable_position` tells
+    where the destination's receipt of a stream is, as far as this run has written it.
     """
 
     queue: FrameQueue
     admit: Callable[[FrameMetadata], None]
     rejected: Callable[[Rejection], None] = refuse_rejection
     next_range: Callable[[int], tuple[int, int] | None] = refuse_ranges
+    durable_position: Callable[[int], JsonObject | None] = know_no_position
 
     def finish(self) -> None:
         """Say to the other side that everything came."""

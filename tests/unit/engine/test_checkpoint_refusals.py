@@ -7,6 +7,7 @@ import pytest
 from rapidbyte.engine.checkpoint import StreamLedger, Total
 from rapidbyte.engine.crossing import Crossing
 from rapidbyte.engine.ledger import Ledger
+from rapidbyte.engine.ledgers import Ledgers
 from rapidbyte.errors import FrameError
 from rapidbyte.frames import Durable, FrameKind, FrameMetadata
 
@@ -101,3 +102,21 @@ def test_parts_that_are_not_all_delivered_are_not_durable() -> None:
             Total.of(parts).after_publication()
     with pytest.raises(FrameError, match="A part of a stream was durable before the others"):
         Total.of([_whole(2).after_commit(Durable(0, 2, 2)), _whole(3)]).after_publication()
+
+
+def test_streams_that_move_together_are_told_apart_and_others_refused() -> None:
+    ledgers = Ledgers((0, 1))
+    ledgers.sent(_frame(FrameKind.SCHEMA))
+    ledgers.sent(_frame(FrameKind.BATCH, 4))
+    assert (ledgers.of(0).now.sent.rows, ledgers.of(1).now.sent.rows) == (4, 0)
+    with pytest.raises(FrameError, match="Stream 2 is not what this lane moves now"):
+        ledgers.durable(Durable(2, 0, 0))
+
+
+def test_durable_position_is_that_of_the_last_checkpoint_that_had_one() -> None:
+    ledgers = Ledgers((0,))
+    found = [ledgers.durable_position(0)]
+    for position in ({"lsn": "0/1"}, None, {"lsn": "0/2"}):
+        ledgers.durable(Durable(0, 0, 0, position))
+        found.append(ledgers.durable_position(0))
+    assert found == [None, {"lsn": "0/1"}, {"lsn": "0/1"}, {"lsn": "0/2"}]

@@ -28,6 +28,8 @@ def test_what_a_transform_filtered_travels_beside_its_rows() -> None:
 
 def test_a_checkpoint_is_read() -> None:
     assert Durable.parse(b'{"stream": 1, "rows": 2, "bytes": 3}') == Durable(1, 2, 3)
+    with_position = b'{"stream": 1, "rows": 2, "bytes": 3, "position": {"lsn": "0/1"}}'
+    assert Durable.parse(with_position) == Durable(1, 2, 3, {"lsn": "0/1"})
 
 
 @pytest.mark.parametrize(
@@ -57,4 +59,11 @@ def test_a_checkpoint_is_read() -> None:
 def test_anything_else_is_an_invalid_argument(document: bytes) -> None:
     with pytest.raises(FrameError) as caught:
         FrameMetadata.parse(document)
+    assert caught.value.code == "invalid_argument"
+
+
+@pytest.mark.parametrize("position", [b'"7"', b"[]", b"1"])
+def test_position_of_a_checkpoint_is_an_object(position: bytes) -> None:
+    with pytest.raises(FrameError) as caught:
+        Durable.parse(b'{"stream":0,"rows":0,"bytes":0,"position":' + position + b"}")
     assert caught.value.code == "invalid_argument"

@@ -1,0 +1,202 @@
+//! Several streams that one position stands for: what it covers of all of them becomes durable in one transaction, with
+//! a receipt for each.
+//!
+//! Their batches alternate, so that each is loaded by itself.
+
+use std::time::Instant;
+
+use pgwire::Connection;
+use sdk::batch::BatchReader;
+use sdk::{Arrival, Category, CommitState, Error, Frame, FrameKind, Inbox, Metadata, Moved, Result, Socket, log};
+use serde_json::Value;
+
+use crate::commit;
+use crate::plan::Plan;
+use crate::receipt::{self, Progress};
+use crate::sift::Sieve;
+use crate::stream::{Assignment, make_plan};
+
+/// Writes the frames of several streams.
+#[derive(Debug)]
+pub(crate) struct GroupWriter<'a> {
+    connection: &'a mut Connection<Socket>,
+    members: Vec<Member<'a>>,
+    uncommitted_rows: u64,
+    uncommitted_bytes: u64,
+    began_at: Instant,
+}
+
+/// One of the streams, and what arrived of it.
+#[derive(Debug)]
+struct Member<'a> {
+    assignment: Assignment<'a>,
+    /// Its schema, and how that meets its table; none before it came.
+    inflow: Option<(BatchReader, Plan)>,
+    rows: u64,
+    bytes: u64,
+    rejected_rows: u64,
+    has_ended: bool,
+}
+
+impl<'a> GroupWriter<'a> {
+    pub(crate) fn new(connection: &'a mut Connection<Socket>, assignments: Vec<Assignment<'a>>) -> GroupWriter<'a> {
+        let member =
+            |assignment| Member { assignment, inflow: None, rows: 0, bytes: 0, rejected_rows: 0, has_ended: false };
+        let members = assignments.into_iter().map(member).collect();
+        GroupWriter { connection, members, uncommitted_rows: 0, uncommitted_bytes: 0, began_at: Instant::now() }
+    }
+
+    /// Write frames up to the end of all streams, commit, and say so to the host.
+    pub(crate) fn write(&mut self, inbox: &mut Inbox) -> Result<Vec<Moved>> {
+        self.begin()?;
+        let written = self.receive(inbox).and_then(|position| self.commit(position.as_ref(), true));
+        written.map_err(|error| self.rolled_back(error))?;
+        let moved = |member: &Member<'_>| Moved { index: member.index(), rows: member.rows, bytes: member.bytes };
+        Ok(self.members.iter().map(moved).collect())
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.connection.execute("BEGIN")?;
+        if self.members.iter().any(|member| member.assignment.prepared.is_sifted) {
+            Sieve::begin(self.connection)?;
+        }
+        (self.uncommitted_rows, self.uncommitted_bytes, self.began_at) = (0, 0, Instant::now());
+        Ok(())
+    }
+
+    /// Take frames until all streams have ended; the position after all of them.
+    fn receive(&mut self, inbox: &mut Inbox) -> Result<Option<Value>> {
+        loop {
+            let arrival = inbox.receive()?;
+            let Some(Arrival { metadata, frame }) = arrival else {
+                return Err(Error::new(Category::Frame, "no_end", "The source ended without all of its streams."));
+            };
+            match metadata.kind {
+                FrameKind::Schema => self.begin_member(&metadata, &frame)?,
+                FrameKind::Batch => {
+                    self.write_batch(&metadata, &frame)?;
+                    log::point("destination.written");
+                    if metadata.position.is_some() && self.is_due() {
+                        self.commit(metadata.position.as_ref(), false)?;
+                        self.begin()?;
+                    }
+                }
+                FrameKind::End => {
+                    self.member(&metadata)?.end(&metadata)?;
+                    if self.members.iter().all(|member| member.has_ended) {
+                        return Ok(metadata.position);
+                    }
+                }
+            }
+        }
+    }
+
+    fn member(&mut self, metadata: &Metadata) -> Result<&mut Member<'a>> {
+        let member = self.members.iter_mut().find(|member| member.index() == metadata.stream && !member.has_ended);
+        member.ok_or_else(not_expected)
+    }
+
+    fn begin_member(&mut self, metadata: &Metadata, frame: &Frame) -> Result<()> {
+        let member = self.members.iter_mut().find(|member| member.index() == metadata.stream);
+        let Some(member) = member.filter(|member| member.inflow.is_none()) else {
+            return Err(Error::new(Category::Frame, "second_schema", "A stream has two schemas."));
+        };
+        let reader = BatchReader::new(frame)?;
+        let prepared = member.assignment.prepared;
+        let plan = make_plan(self.connection, prepared, reader.schema())
+            .map_err(|error| error.detail("table", prepared.name.display_name()))?;
+        member.inflow = Some((reader, plan));
+        if self.members.iter().all(|member| member.inflow.is_some()) {
+            log::point("destination.begun");
+        }
+        Ok(())
+    }
+
+    fn write_batch(&mut self, metadata: &Metadata, frame: &Frame) -> Result<()> {
+        // A receipt for a stream whose table is still to be made would be taken for one of a table that was dropped.
+        if self.members.iter().any(|member| member.inflow.is_none()) {
+            return Err(Error::new(Category::Frame, "no_schema", "A batch came before the schemas of all streams."));
+        }
+        let open = self.members.iter_mut().filter(|member| !member.has_ended);
+        let mut open = open.filter(|member| member.index() == metadata.stream);
+        let Some(Member { assignment, inflow: Some((reader, plan)), rows, bytes, rejected_rows, .. }) = open.next()
+        else {
+            return Err(not_expected());
+        };
+        let batch = reader.read(frame, metadata.rows)?;
+        let prepared = assignment.prepared;
+        let sieve = Sieve { stream: prepared.index, plan, method: assignment.method };
+        let rejected = if prepared.is_sifted {
+            sieve.load(self.connection, &batch, *rows)
+        } else {
+            sieve.load_whole(self.connection, &batch).map(|()| 0)
+        };
+        *rejected_rows += rejected.map_err(|error| error.detail("table", prepared.name.display_name()))?;
+        *rows += metadata.rows;
+        *bytes += metadata.bytes;
+        self.uncommitted_rows += metadata.rows;
+        self.uncommitted_bytes += metadata.bytes;
+        Ok(())
+    }
+
+    /// Whether the interval of checkpoints is over.
+    fn is_due(&self) -> bool {
+        let interval = self.members.first().map(|member| member.assignment.interval).unwrap_or_default();
+        interval.is_over(self.uncommitted_rows, self.uncommitted_bytes, self.began_at.elapsed())
+    }
+
+    /// Make durable what arrived of all streams, each with its receipt, and say so to the host.
+    fn commit(&mut self, position: Option<&Value>, is_complete: bool) -> Result<()> {
+        log::point("destination.before_receipt");
+        for member in &self.members {
+            let Assignment { run, prepared, attempt, earlier_rows, earlier_bytes, .. } = member.assignment;
+            let progress = Progress {
+                attempt,
+                position,
+                rows: earlier_rows + member.rows - member.rejected_rows,
+                bytes: earlier_bytes + member.bytes,
+                is_complete,
+            };
+            receipt::write(self.connection, run, prepared, progress)?;
+        }
+        log::point("destination.before_commit");
+        commit::execute(self.connection, &self.tables())?;
+        log::point("destination.committed");
+        for member in &self.members {
+            sdk::checkpoint(member.index(), member.rows, member.bytes, position)?;
+        }
+        Ok(())
+    }
+
+    fn tables(&self) -> String {
+        let names = self.members.iter().map(|member| member.assignment.prepared.name.display_name());
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Roll back after `error`, which stays the error also when the connection is gone: then the server rolls back.
+    fn rolled_back(&mut self, error: Error) -> Error {
+        if !(self.connection.is_idle() && self.connection.execute("ROLLBACK").is_ok()) {
+            log::debug("the connection was lost before ROLLBACK; the server rolls back by itself");
+        }
+        if error.commit_state.is_some() { error } else { error.commit_state(CommitState::BeforeCommit) }
+    }
+}
+
+fn not_expected() -> Error {
+    Error::new(Category::Frame, "not_expected", "A frame came of a stream that is not moved.")
+}
+
+impl Member<'_> {
+    fn index(&self) -> usize {
+        self.assignment.prepared.index
+    }
+
+    fn end(&mut self, metadata: &Metadata) -> Result<()> {
+        if metadata.rows != self.rows || self.inflow.is_none() {
+            let message = format!("The stream says it has {} rows, and {} came.", metadata.rows, self.rows);
+            return Err(Error::new(Category::Frame, "row_count", message));
+        }
+        self.has_ended = true;
+        Ok(())
+    }
+}
