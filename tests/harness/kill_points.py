@@ -59,3 +59,7 @@ WITH_PARTS = (  # of a stream that two lanes move together
 
 # Where what is durable and what is known of it part ways: killed here in every way of moving, however short the time.
 AROUND_A_COMMIT = ("destination.before_commit", "destination.committed")
+
+# Where a run that reads changes can die besides; the first of these only where a table is copied.
+OF_COPIES = ("source.published", "source.snapshot_taken", "source.copied")
+OF_CHANGES = ("source.slot_ready", "source.confirmed")

@@ -76,6 +76,16 @@ impl<'a> Emitter<'a> {
         sdk::reject(&Rejection::new(self.index, &error, row).unreadable(unreadable))
     }
 
+    /// What was taken since the last batch, in bytes.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.batch_bytes
+    }
+
+    /// Whether nothing was taken since the last batch.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batch.rows() == 0
+    }
+
     /// Whether it is time to emit a batch.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {

@@ -3,10 +3,11 @@
 //! [`catalog`] asks what there is, [`prepared`] is a stream of a run, [`form`] decides what is read as what, [`column`] turns binary fields into Arrow
 //! arrays, [`permission`] says whether all of a table may be read, [`batch`] collects tuples, [`emitter`] cuts batches, [`printed`] is how rows look that cannot be moved, [`full_refresh`] and [`incremental`] drive a copy;
 //! [`cursor`] is what the latter goes by, and [`position`] how far it came. One repeatable-read transaction spans all
-//! streams of an instance, and a [`snapshot`] all instances of a run.
+//! streams of an instance, and a [`snapshot`] all instances of a run. [`cdc`] reads changes out of the log instead.
 
 mod batch;
 mod catalog;
+mod cdc;
 mod column;
 mod cursor;
 mod emitter;
@@ -24,12 +25,14 @@ mod table;
 
 use sdk::{
     Check, CheckStatus, Connector, Moved, PrepareRequest, PreparedStreams, Result, RunRequest, Server, Source, Stream,
-    log,
+    SyncMode, log,
 };
+use serde::Deserialize;
 use serde_json::Value;
 
 use pgwire::Session;
 
+use cdc::{Capture, NamesConfig};
 use prepared::Prepared;
 use table::Table;
 
@@ -37,21 +40,33 @@ use table::Table;
 const WHOLE_TABLES: &str = "SET row_security = off";
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
+#[derive(Debug, Deserialize)]
+struct Config {
+    #[serde(flatten)]
+    session: pgwire::Config,
+    #[serde(flatten)]
+    names: NamesConfig,
+}
+
 /// A session that reads, and the tables that were prepared.
 #[derive(Debug)]
 pub struct PostgresSource {
     session: Session,
+    names: NamesConfig,
     streams: Vec<Prepared>,
+    /// How changes are read, where some streams want them.
+    capture: Option<Capture>,
 }
 
 impl Connector for PostgresSource {
     const MANIFEST: &'static str = include_str!("../manifest.json");
 
     fn open(config: Value) -> Result<(PostgresSource, Server)> {
-        let mut session = Session::open(config_of(config)?)?;
+        let config = config_of(config)?;
+        let mut session = Session::open(config.session)?;
         session.connection.execute(WHOLE_TABLES).map_err(sdk::Error::from)?;
         let server = session.server();
-        Ok((PostgresSource { session, streams: Vec::new() }, server))
+        Ok((PostgresSource { session, names: config.names, streams: Vec::new(), capture: None }, server))
     }
 
     fn check(&mut self) -> Result<Vec<Check>> {
@@ -72,6 +87,9 @@ impl Source for PostgresSource {
     }
 
     fn prepare(&mut self, request: PrepareRequest) -> Result<PreparedStreams> {
+        let is_captured = request.streams.iter().any(|stream| stream.sync_mode == SyncMode::Cdc);
+        let begin = || Capture::begin(&mut self.session, &self.names, &request.pipeline);
+        self.capture = is_captured.then(begin).transpose()?;
         let connection = &mut self.session.connection;
         connection.execute(BEGIN).map_err(sdk::Error::from)?;
         if let Some(snapshot) = &request.snapshot {
@@ -83,10 +101,14 @@ impl Source for PostgresSource {
             .iter()
             .map(|request| {
                 let prepared = Prepared::new(request, catalog::table(connection, schema, &request.name)?)?;
-                permission::verify(connection, &prepared.table)?;
+                permission::verify(connection, prepared.captured.as_ref().unwrap_or(&prepared.table))?;
                 Ok(prepared)
             })
             .collect::<Result<_>>()?;
+        if let Some(capture) = &self.capture {
+            let tables: Vec<_> = self.streams.iter().filter_map(|prepared| prepared.captured.as_ref()).collect();
+            capture.verify(connection, &tables)?;
+        }
         let snapshot = (request.lanes > 1).then(|| snapshot::export(connection)).transpose()?;
         log::point("source.prepared");
         let streams = self.streams.iter().map(|prepared| prepared.table.clone().into_stream()).collect();
@@ -94,11 +116,19 @@ impl Source for PostgresSource {
     }
 
     fn run(&mut self, request: &RunRequest) -> Result<Vec<Moved>> {
+        let find = |index: &usize| {
+            let prepared = self.streams.iter().find(|prepared| prepared.index == *index);
+            prepared.ok_or_else(|| unprepared(*index))
+        };
+        let streams: Vec<&Prepared> = request.streams.iter().map(find).collect::<Result<_>>()?;
+        if let Some(capture) = &self.capture
+            && streams.iter().all(|prepared| prepared.captured.is_some())
+        {
+            return capture.run(&self.session, &streams, request);
+        }
         let connection = &mut self.session.connection;
         let mut moved = Vec::new();
-        for &index in &request.streams {
-            let prepared = self.streams.iter().find(|prepared| prepared.index == index);
-            let prepared = prepared.ok_or_else(|| unprepared(index))?;
+        for prepared in streams {
             let read = match &prepared.cursor {
                 None => full_refresh::read(connection, prepared, request),
                 Some(cursor) => incremental::read(connection, prepared, cursor, request),
@@ -109,7 +139,7 @@ impl Source for PostgresSource {
     }
 }
 
-fn config_of(config: Value) -> Result<pgwire::Config> {
+fn config_of(config: Value) -> Result<Config> {
     serde_json::from_value(config).map_err(|error| sdk::Error::new(sdk::Category::Config, "config", error.to_string()))
 }
 

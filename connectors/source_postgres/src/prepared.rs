@@ -1,14 +1,20 @@
 //! A stream that was prepared: its table, and how it is read.
 
-use sdk::{DataErrorPolicy, Result, StreamRequest, SyncMode};
+use sdk::{Category, DataErrorPolicy, Error, Result, StreamRequest, SyncMode};
 
+use crate::cdc::events_of;
 use crate::cursor::Cursor;
 use crate::table::Table;
 
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) index: usize,
+    /// What is emitted: the table, or the events of it.
     pub(crate) table: Table,
+    /// The table whose changes are read.
+    pub(crate) captured: Option<Table>,
+    /// All columns of the table are read.
+    pub(crate) is_whole: bool,
     /// What an incremental read goes by.
     pub(crate) cursor: Option<Cursor>,
     /// Rows that cannot be read are handed to the host.
@@ -22,6 +28,23 @@ impl Prepared {
         let is_incremental = request.sync_mode == SyncMode::Incremental;
         let cursor = is_incremental.then(|| Cursor::new(request, &table)).transpose()?;
         let is_sifted = request.on_data_error != DataErrorPolicy::Fail;
-        Ok(Prepared { index: request.index, table, cursor, is_sifted })
+        let captured = (request.sync_mode == SyncMode::Cdc).then(|| table.clone());
+        let table = match &captured {
+            Some(captured) => events_of(require_key(captured)?)?,
+            None => table,
+        };
+        Ok(Prepared { index: request.index, table, captured, is_whole: request.columns.is_none(), cursor, is_sifted })
+    }
+}
+
+/// Changes are told apart by the primary key, so that it cannot be left out.
+fn require_key(table: &Table) -> Result<&Table> {
+    let is_there = |name: &String| table.columns.iter().any(|column| column.name == *name);
+    match table.primary_key.iter().find(|name| !is_there(name)) {
+        None => Ok(table),
+        Some(name) => {
+            let message = format!("Column {name} of the primary key of {} is left out; add it.", table.display_name());
+            Err(Error::new(Category::Config, "key_not_selected", message).detail("stream", table.display_name()))
+        }
     }
 }

@@ -3,48 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from rapidbyte.config.problems import quoted
 from rapidbyte.config.tree import Path, Tree
-
-_EACH = "*"  # every item of a list
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """The values at `path` that this version runs; none for a key that it does not."""
-
-    path: tuple[str, ...]
-    accepted: tuple[object, ...] = ()
-
-
-_STREAM = ("source", "streams", _EACH)
-RULES = (Rule((*_STREAM, "sync_mode"), ("full_refresh", "incremental")),)
+from rapidbyte.model import SyncMode, WriteMode
 
 
 def report_unavailable(tree: Tree, bad: set[Path]) -> None:
     """Add a problem for every value that is right but not available; the paths in `bad` are wrong already."""
-    for rule in RULES:
-        for path, value in _at(tree.root, rule.path, ()):
-            if value is None or value in rule.accepted or _is_touched(path, bad):
-                continue
-            if not rule.accepted or isinstance(value, list):
-                tree.report(path, "is not available in this version; remove it", tree.key_place(path))
-            else:
-                usable = " or ".join(map(str, rule.accepted))
-                tree.report(path, f"{quoted(value, tree.place(path))} is not available in this version; use {usable}")
+    for path, problem in _unavailable_changes(_mapping(tree.root)):
+        if not _is_touched(path, bad):
+            tree.report(path, problem)
 
 
-def _at(value: Any, pattern: tuple[str, ...], path: Path) -> Iterator[tuple[Path, Any]]:
-    if not pattern:
-        yield path, value
-    elif pattern[0] == _EACH:
-        for index, item in enumerate(value if isinstance(value, list) else ()):
-            yield from _at(item, pattern[1:], (*path, index))
-    elif isinstance(value, dict) and pattern[0] in value:
-        yield from _at(value[pattern[0]], pattern[1:], (*path, pattern[0]))
+def _unavailable_changes(root: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Yield what streams of changes cannot be joined with."""
+    streams = _mapping(root.get("source")).get("streams")
+    common = _mapping(root.get("destination")).get("write_mode")
+    for index, item in enumerate(streams if isinstance(streams, list) else ()):
+        stream, path = _mapping(item), ("source", "streams", index, "sync_mode")
+        if stream.get("sync_mode") != SyncMode.CDC.value:
+            continue
+        if (stream.get("write_mode") or common) == WriteMode.UPSERT.value:
+            yield path, "cdc with write_mode upsert is not available in this version; use append"
+        if root.get("transforms"):
+            yield path, "cdc with transforms is not available in this version; remove them"
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _is_touched(path: Path, bad: set[Path]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rapidbyte.config import load
-from rapidbyte.config.availability import RULES
+from rapidbyte.model import SyncMode, WriteMode
 from unit.config.documents import minimal, problems_of
 
 
@@ -15,26 +15,31 @@ def stream(**keys: object) -> dict[str, Any]:
     return {"source__streams": [{"name": "users", "sync_mode": "full_refresh", **keys}]}
 
 
-CASES: list[tuple[dict[str, Any], str]] = [
-    (
-        stream(sync_mode="cdc"),
-        "source.streams[0].sync_mode: 'cdc' is not available in this version; use full_refresh or incremental",
-    ),
-]
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            stream(sync_mode="cdc", write_mode="upsert"),
+            "cdc with write_mode upsert is not available in this version; use append",
+        ),
+        (
+            {**stream(sync_mode="cdc"), "destination__write_mode": "upsert"},
+            "cdc with write_mode upsert is not available in this version; use append",
+        ),
+        (
+            {**stream(sync_mode="cdc"), "transforms": [{"use": "sql", "config": {"query": "SELECT 1"}}]},
+            "cdc with transforms is not available in this version; remove them",
+        ),
+    ],
+)
+def test_what_changes_cannot_be_joined_with_is_refused(change: dict[str, Any], problem: str) -> None:
+    assert problems_of(minimal(**change)) == [f"source.streams[0].sync_mode: {problem}"]
 
 
-@pytest.mark.parametrize(("change", "problem"), CASES)
-def test_value_that_this_version_cannot_run_is_refused(change: dict[str, Any], problem: str) -> None:
-    assert problems_of(minimal(**change)) == [problem]
-
-
-def test_every_rule_has_a_case() -> None:
-    refused = {problem.split(": ")[0].replace("[0]", ".*") for _, problem in CASES}
-    assert refused == {".".join(rule.path) for rule in RULES}
-
-
-def test_partition_key_is_taken_and_decides_nothing() -> None:
-    assert load(minimal(**stream(partition_key="id"))) == load(minimal())
+def test_changes_can_be_appended() -> None:
+    assert load(minimal(**stream(sync_mode="cdc"))).streams[0].sync_mode is SyncMode.CDC
+    document = minimal(**stream(sync_mode="cdc", write_mode="append"), destination__write_mode="upsert")
+    assert load(document).streams[0].write_mode is WriteMode.APPEND
 
 
 def test_wrong_value_is_not_called_unavailable_as_well() -> None:

@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.kill_points import AFTER_THE_END, BEFORE_THE_END, IN_A_REPLAY, WITH_BAD_ROWS, WITH_PARTS
+from harness.kill_points import (
+    AFTER_THE_END,
+    BEFORE_THE_END,
+    IN_A_REPLAY,
+    OF_CHANGES,
+    OF_COPIES,
+    WITH_BAD_ROWS,
+    WITH_PARTS,
+)
 from rapidbyte.engine import run_pipeline
 from rapidbyte.engine.points import reach
 
@@ -16,14 +24,14 @@ _POINT = re.compile(r"""\b(?:reach|log::point)\(\s*"([a-z_.]+)"\s*\)""")
 
 def _points_in_code() -> Iterator[str]:
     engine = Path(run_pipeline.__code__.co_filename).parent
-    files = [*engine.glob("*.py"), *(path for folder in _RUST for path in Path(folder).glob("*.rs"))]
+    files = [*engine.glob("*.py"), *(path for folder in _RUST for path in Path(folder).rglob("*.rs"))]
     assert {path.suffix for path in files} == {".py", ".rs"}
     for path in files:
         yield from _POINT.findall(path.read_text(encoding="utf-8"))
 
 
 def test_every_point_of_the_code_is_swept() -> None:
-    listed = (*BEFORE_THE_END, *AFTER_THE_END, *WITH_BAD_ROWS, *IN_A_REPLAY, *WITH_PARTS)
+    listed = (*BEFORE_THE_END, *AFTER_THE_END, *WITH_BAD_ROWS, *IN_A_REPLAY, *WITH_PARTS, *OF_COPIES, *OF_CHANGES)
     swept = {point.partition(":")[0] for point in listed}
     assert swept == set(_points_in_code())
 

@@ -1,0 +1,180 @@
+//! Changes out of the log, from one place of it up to another, in the order of their commits.
+
+use pgwire::pgoutput::{Message, Old, Tuple};
+use pgwire::replication::{FromServer, status_update};
+use pgwire::{Connection, Lsn};
+use sdk::{Category, Error, Rejection, Result, Socket};
+use serde_json::{Map, Value};
+
+use super::event::{Event, Operation, Transaction};
+use super::outbox::Outbox;
+use super::place::Place;
+use super::relations::{Mapping, Relations, value_at};
+use crate::prepared::Prepared;
+
+/// After so long without a word, the server is asked how far it is.
+const PAUSE_MS: i32 = 100;
+
+/// A reader of one slot.
+pub(crate) struct Changes<'a> {
+    streams: &'a [&'a Prepared],
+    relations: Relations,
+    place: Place,
+    /// The first place that is not read any more.
+    end: Lsn,
+    transaction: Option<Transaction>,
+    tuple: Vec<u8>,
+}
+
+impl<'a> Changes<'a> {
+    pub(crate) fn new(streams: &'a [&'a Prepared], place: Place, end: Lsn) -> Changes<'a> {
+        Changes { streams, relations: Relations::default(), place, end, transaction: None, tuple: Vec::new() }
+    }
+
+    /// Read on a replication that has begun, up to the end; how far that was.
+    pub(crate) fn read(mut self, connection: &mut Connection<Socket>, outbox: &mut Outbox<'_>) -> Result<Place> {
+        while self.place.lsn < Some(self.end) {
+            let Some(message) = connection.next_replicated(PAUSE_MS)? else {
+                connection.send_replicated(&status_update(self.durable()?, true))?;
+                continue;
+            };
+            let is_answered = match FromServer::read(connection.body(message))? {
+                FromServer::Data { payload } => {
+                    if !self.take(payload, outbox)? {
+                        break;
+                    }
+                    false
+                }
+                FromServer::Keepalive { end, is_reply_requested } => {
+                    if self.transaction.is_none() {
+                        self.place.lsn = self.place.lsn.max(Some(end));
+                    }
+                    is_reply_requested
+                }
+            };
+            if is_answered {
+                connection.send_replicated(&status_update(self.durable()?, false))?;
+            }
+        }
+        self.place.lsn = self.place.lsn.max(Some(self.end));
+        Ok(self.place)
+    }
+
+    /// Up to where all streams are durable, as far as that is known here; never more than was committed.
+    fn durable(&self) -> Result<Lsn> {
+        durable(self.streams)
+    }
+
+    /// Take one message; whether there may be more.
+    fn take(&mut self, payload: &[u8], outbox: &mut Outbox<'_>) -> Result<bool> {
+        match Message::read(payload)? {
+            Message::Begin { commit, .. } if commit >= self.end => return Ok(false),
+            Message::Begin { commit, committed_at, transaction } => {
+                self.transaction = Some(Transaction { commit, committed_at, id: transaction, sequence: 0 });
+            }
+            Message::Commit { end } => {
+                self.transaction = None;
+                self.place.lsn = Some(end);
+                outbox.settle(&self.place)?;
+            }
+            Message::Relation(relation) => self.relations.learn(&relation, self.streams),
+            Message::Insert { relation, new } => self.change(Operation::Insert, relation, &new, None, outbox)?,
+            Message::Update { relation, old, new } => {
+                self.change(Operation::Update, relation, &new, old.as_ref(), outbox)?;
+            }
+            Message::Delete { relation, old } => {
+                self.change(Operation::Delete, relation, old.tuple(), None, outbox)?;
+            }
+            Message::Truncate { relations } => {
+                let nothing = Tuple { values: Vec::new() };
+                for relation in relations {
+                    self.change(Operation::Truncate, relation, &nothing, None, outbox)?;
+                }
+            }
+            Message::Aside => {}
+        }
+        Ok(true)
+    }
+
+    fn change(
+        &mut self,
+        operation: Operation,
+        relation: u32,
+        row: &Tuple<'_>,
+        old: Option<&Old<'_>>,
+        outbox: &mut Outbox<'_>,
+    ) -> Result<()> {
+        let transaction = self.transaction.as_mut().ok_or_else(outside)?;
+        let Some(mapping) = self.relations.find(relation)? else {
+            return Ok(());
+        };
+        transaction.sequence += 1;
+        let Some(prepared) = self.streams.get(mapping.stream) else {
+            return Ok(());
+        };
+        if self.place.is_copied(&prepared.table.display_name(), transaction.commit) {
+            return Ok(());
+        }
+        let whole = old.and_then(|old| if let Old::Whole(tuple) = old { Some(tuple) } else { None });
+        let event = Event {
+            operation,
+            transaction: *transaction,
+            values: mapping.values(row, whole),
+            old_key: old.and_then(|old| old_key(mapping, old.tuple(), row)),
+        };
+        push(&event, prepared, mapping.stream, &mut self.tuple, outbox)
+    }
+}
+
+/// Up to where all streams are durable in this run; the very beginning where nothing is yet.
+pub(crate) fn durable(streams: &[&Prepared]) -> Result<Lsn> {
+    let mut least = None;
+    for prepared in streams {
+        let position = sdk::durable_position(prepared.index)?;
+        let lsn = position.as_ref().map_or(Ok(Lsn(0)), Place::lsn_of)?;
+        least = Some(least.map_or(lsn, |least: Lsn| least.min(lsn)));
+    }
+    Ok(least.unwrap_or_default())
+}
+
+/// The key of a row before its change, where that is another one.
+fn old_key(mapping: &Mapping, old: &Tuple<'_>, new: &Tuple<'_>) -> Option<Map<String, Value>> {
+    let has_changed = mapping.key.iter().any(|(_, place)| value_at(old, *place) != value_at(new, *place));
+    has_changed.then(|| mapping.key.iter().map(|(name, place)| (name.clone(), printed(old, *place))).collect())
+}
+
+fn printed(tuple: &Tuple<'_>, place: usize) -> Value {
+    match value_at(tuple, place) {
+        pgwire::pgoutput::Datum::Text(text) => Value::from(String::from_utf8_lossy(text)),
+        _ => Value::Null,
+    }
+}
+
+/// Hand an event on; one with a value that cannot be moved is rejected, where the policy wants that.
+fn push(
+    event: &Event<'_>,
+    prepared: &Prepared,
+    stream: usize,
+    tuple: &mut Vec<u8>,
+    outbox: &mut Outbox<'_>,
+) -> Result<()> {
+    let Some(table) = &prepared.captured else {
+        return Ok(());
+    };
+    match event.write(table, tuple) {
+        Ok(()) => outbox.push(stream, tuple),
+        Err(error) if prepared.is_sifted && error.category == Category::Data => {
+            let columns = table.columns.iter().map(|column| column.name.clone());
+            let printed = event.values.iter().map(|value| match value {
+                pgwire::pgoutput::Datum::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
+                _ => None,
+            });
+            sdk::reject(&Rejection::new(prepared.index, &error, columns.zip(printed).collect()))
+        }
+        Err(error) => Err(error.detail("stream", table.display_name())),
+    }
+}
+
+fn outside() -> Error {
+    Error::new(Category::Internal, "protocol", "The server sent a change outside of a transaction.")
+}

@@ -1,0 +1,146 @@
+//! Change data capture: all streams of a pipeline from one slot and one publication.
+//!
+//! [`server`], [`requirements`] and [`publication`] say before a run what is missing; [`slot`] keeps the log,
+//! [`snapshot`] copies what was there before it, [`changes`] reads on; [`relations`] and [`text_value`] turn changes into
+//! [`event`]s, which leave by the [`outbox`]. [`place`] is how far all of that came.
+
+mod changes;
+mod event;
+mod names;
+mod outbox;
+mod place;
+mod publication;
+mod relations;
+mod requirements;
+mod server;
+mod slot;
+mod snapshot;
+mod text_value;
+
+use pgwire::replication::status_update;
+use pgwire::{Connection, Lsn, Session, identifier, literal};
+use sdk::{Moved, Result, RunRequest, Socket, log};
+
+pub(crate) use event::events_of;
+pub(crate) use names::NamesConfig;
+
+use crate::prepared::Prepared;
+use crate::table::Table;
+use changes::{Changes, durable};
+use names::Names;
+use outbox::Outbox;
+use place::{Place, Snapshot};
+
+/// Far more than a batch may wait for a destination that is slow; the server gives readers up that say nothing for so long.
+const SESSION_SETTINGS: &str = "SET wal_sender_timeout = '1h'";
+const PAUSE_MS: i32 = 20;
+
+/// The changes of some tables, up to where the log ended when they were looked up.
+#[derive(Clone, Debug)]
+pub(crate) struct Capture {
+    names: Names,
+    end: Lsn,
+}
+
+impl Capture {
+    /// Begin with the end of the log: whatever is read up to it was committed before the tables are looked up.
+    pub(crate) fn begin(session: &mut Session, config: &NamesConfig, pipeline: &str) -> Result<Capture> {
+        server::verify(&mut session.connection)?;
+        let names = Names::new(config, &session.config.database, pipeline);
+        Ok(Capture { names, end: server::end_of_log(&mut session.connection)? })
+    }
+
+    /// Check that changes of the tables can be read. Writes nothing.
+    pub(crate) fn verify(&self, connection: &mut Connection<Socket>, tables: &[&Table]) -> Result<()> {
+        for table in tables {
+            requirements::verify(connection, table)?;
+        }
+        publication::plan(connection, &self.names, tables)?;
+        slot::find(connection, &self.names.slot)?;
+        Ok(())
+    }
+
+    /// Read all streams on from their place, and confirm what is durable.
+    pub(crate) fn run(&self, session: &Session, streams: &[&Prepared], request: &RunRequest) -> Result<Vec<Moved>> {
+        let mut reader = session.open_another()?;
+        reader.connection.execute(crate::WHOLE_TABLES).map_err(sdk::Error::from)?;
+        let mut replication = session.open_replication()?;
+        let moved = self.read(&mut reader, &mut replication, streams, request)?;
+        reader.close()?; // after an error, the server notices that they are gone
+        replication.close()?;
+        Ok(moved)
+    }
+
+    fn read(
+        &self,
+        reader: &mut Session,
+        replication: &mut Session,
+        streams: &[&Prepared],
+        request: &RunRequest,
+    ) -> Result<Vec<Moved>> {
+        let tables: Vec<&Table> = streams.iter().filter_map(|prepared| prepared.captured.as_ref()).collect();
+        publication::complete(&mut reader.connection, &self.names, &tables)?;
+        let publishers = tables.iter().map(|table| publication::publisher(&mut reader.connection, &self.names, table));
+        let publishers = publishers.collect::<Result<Vec<_>>>()?;
+        let mut place = Place::read(request, streams)?;
+        for (table, publisher) in tables.iter().zip(&publishers) {
+            place.require_published(&table.display_name(), publisher)?;
+        }
+        let start = self.open_slot(&mut reader.connection, place.lsn)?;
+        place.lsn = Some(start);
+        // Slots are made before a word reaches the destination: the server waits for all transactions that write, and one
+        // of these would be the destination's, where both are in one server.
+        let is_copied = |prepared: &&Prepared| place.snapshots.contains_key(&prepared.table.display_name());
+        let at = if streams.iter().all(is_copied) {
+            None
+        } else {
+            Some(snapshot::begin(&mut reader.connection, &mut replication.connection)?)
+        };
+        let mut outbox = Outbox::begin(streams, request)?;
+        if let Some(at) = at {
+            let snapshots = publishers.into_iter().map(|published_by| Snapshot { at, published_by }).collect();
+            snapshot::copy(reader, streams, snapshots, &mut place, &mut outbox)?;
+        }
+        let connection = &mut replication.connection;
+        connection.execute(SESSION_SETTINGS)?;
+        connection.begin_replication(&self.start_command(start))?;
+        let place = Changes::new(streams, place, self.end).read(connection, &mut outbox)?;
+        let moved = outbox.end(&place)?;
+        confirm(connection, streams, place.lsn.unwrap_or_default())?;
+        log::point("source.confirmed");
+        Ok(moved)
+    }
+
+    /// Find the slot, or make it before anything was read; where to begin.
+    fn open_slot(&self, connection: &mut Connection<Socket>, position: Option<Lsn>) -> Result<Lsn> {
+        let name = &self.names.slot;
+        let found = slot::find(connection, name)?;
+        if let Some(position) = position {
+            let end = server::end_of_log(connection)?;
+            slot::require_range(found.as_ref(), name, position, end)?;
+        }
+        let slot = match found {
+            Some(slot) => slot::wait_until_free(connection, name, slot)?,
+            None => slot::create(connection, name)?,
+        };
+        log::point("source.slot_ready");
+        Ok(position.unwrap_or(slot.confirmed))
+    }
+
+    fn start_command(&self, start: Lsn) -> String {
+        let publication = literal(&identifier(&self.names.publication));
+        format!(
+            "START_REPLICATION SLOT {} LOGICAL {start} (proto_version '1', publication_names {publication})",
+            identifier(&self.names.slot)
+        )
+    }
+}
+
+/// Wait until the destination has committed everything, tell the server, and leave the slot free.
+fn confirm(connection: &mut Connection<Socket>, streams: &[&Prepared], all: Lsn) -> Result<()> {
+    while durable(streams)? < all {
+        connection.next_replicated(PAUSE_MS)?;
+    }
+    connection.send_replicated(&status_update(all, false))?;
+    Ok(connection.end_replication()?)
+}

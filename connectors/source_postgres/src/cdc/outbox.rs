@@ -1,0 +1,66 @@
+//! The streams of a slot on their way out together. A position stands for all of them: it goes with the last batch of
+//! those that are emitted at the end of a transaction.
+
+use pgwire::copy_out::Fields;
+use sdk::{Moved, Result, RunRequest};
+use serde_json::Value;
+
+use super::place::Place;
+use crate::emitter::Emitter;
+use crate::prepared::Prepared;
+
+/// What is to be emitted of each stream.
+pub(crate) struct Outbox<'a> {
+    emitters: Vec<Emitter<'a>>,
+    most_bytes: usize,
+    /// Batches were emitted inside of a transaction, so that they have no position yet.
+    is_owing: bool,
+}
+
+impl<'a> Outbox<'a> {
+    /// Begin all streams: each schema comes before the first row of any of them.
+    pub(crate) fn begin(streams: &[&'a Prepared], request: &RunRequest) -> Result<Outbox<'a>> {
+        let emitters = streams.iter().map(|prepared| Emitter::begin(prepared, request)).collect::<Result<_>>()?;
+        Ok(Outbox { emitters, most_bytes: request.batch_bytes, is_owing: false })
+    }
+
+    /// Take a row of a stream; what does not fit any more is emitted before it.
+    pub(crate) fn push(&mut self, place: usize, tuple: &[u8]) -> Result<()> {
+        if self.is_full() {
+            self.emit(None)?;
+        }
+        match self.emitters.get_mut(place) {
+            Some(emitter) => emitter.push(&mut Fields::of(tuple), tuple.len()),
+            None => Ok(()),
+        }
+    }
+
+    /// A transaction is over: emit if it is time to.
+    pub(crate) fn settle(&mut self, place: &Place) -> Result<()> {
+        if !(self.is_full() || self.is_owing) {
+            return Ok(());
+        }
+        self.emit(Some(place.to_document()?))
+    }
+
+    /// Emit everything, with the position after it.
+    pub(crate) fn end(self, place: &Place) -> Result<Vec<Moved>> {
+        let document = place.to_document()?;
+        self.emitters.into_iter().map(|emitter| emitter.end(Some(document.clone()))).collect()
+    }
+
+    fn is_full(&self) -> bool {
+        let size: usize = self.emitters.iter().map(Emitter::size_bytes).sum();
+        size >= self.most_bytes || self.emitters.iter().any(Emitter::is_full)
+    }
+
+    fn emit(&mut self, position: Option<Value>) -> Result<()> {
+        self.is_owing = position.is_none();
+        let mut filled: Vec<_> = self.emitters.iter_mut().filter(|emitter| !emitter.is_empty()).collect();
+        let last = filled.pop();
+        for emitter in filled {
+            emitter.emit_batch(None)?;
+        }
+        last.map_or(Ok(()), |emitter| emitter.emit_batch(position))
+    }
+}

@@ -1,0 +1,80 @@
+//! Which stream a change belongs to, and where in it the values of the stream's columns are.
+
+use std::collections::HashMap;
+
+use pgwire::pgoutput::{Datum, Relation, Tuple};
+use sdk::{Category, Error, Result};
+
+use crate::prepared::Prepared;
+use crate::table::Table;
+
+/// The tables that the server has told of, as they were when they were changed.
+#[derive(Debug, Default)]
+pub(crate) struct Relations {
+    known: HashMap<u32, Option<Mapping>>,
+}
+
+/// The table of a stream, as changes have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mapping {
+    /// The place of the stream among those that are read.
+    pub(crate) stream: usize,
+    /// For each column of the stream where it is in a change; none where it did not exist yet.
+    places: Vec<Option<usize>>,
+    /// The columns that tell rows apart, with their names.
+    pub(crate) key: Vec<(String, usize)>,
+}
+
+impl Relations {
+    /// Take note of a table; others than those of the streams may be published too.
+    pub(crate) fn learn(&mut self, relation: &Relation, streams: &[&Prepared]) {
+        let is_of = |table: &Table| (table.schema.as_str(), table.name.as_str()) == (&relation.schema, &relation.name);
+        let stream = streams.iter().position(|prepared| is_of(&prepared.table));
+        let mapping =
+            stream.and_then(|place| Some(Mapping::new(relation, place, streams.get(place)?.captured.as_ref()?)));
+        self.known.insert(relation.id, mapping);
+    }
+
+    /// The stream of a change; `None` where it is not ours.
+    pub(crate) fn find(&self, relation: u32) -> Result<Option<&Mapping>> {
+        let known = self.known.get(&relation).ok_or_else(|| {
+            let message = format!("The server sent a change of table {relation} and did not say which that is.");
+            Error::new(Category::Internal, "protocol", message)
+        })?;
+        Ok(known.as_ref())
+    }
+}
+
+impl Mapping {
+    fn new(relation: &Relation, stream: usize, table: &Table) -> Mapping {
+        let place_of = |name: &str| relation.columns.iter().position(|column| column.name == name);
+        let flagged = relation.columns.iter().filter(|column| column.is_key).map(|column| column.name.as_str());
+        // With a full identity every column is flagged, and the primary key says more.
+        let own: Vec<&str> = table.primary_key.iter().map(String::as_str).collect();
+        let key = if own.is_empty() { flagged.collect() } else { own };
+        Mapping {
+            stream,
+            places: table.columns.iter().map(|column| place_of(&column.name)).collect(),
+            key: key.into_iter().filter_map(|name| Some((name.to_owned(), place_of(name)?))).collect(),
+        }
+    }
+
+    /// The values of the stream's columns. Those that a change leaves out are taken from `old`, where that has them.
+    pub(crate) fn values<'a>(&self, tuple: &Tuple<'a>, old: Option<&Tuple<'a>>) -> Vec<Datum<'a>> {
+        let value = |place: &Option<usize>| {
+            let Some(place) = *place else {
+                return Datum::Null;
+            };
+            match (value_at(tuple, place), old) {
+                (Datum::Unchanged, Some(old)) => value_at(old, place),
+                (value, _) => value,
+            }
+        };
+        self.places.iter().map(value).collect()
+    }
+}
+
+/// A value of a row; one that has no such column is as good as NULL there.
+pub(crate) fn value_at<'a>(tuple: &Tuple<'a>, place: usize) -> Datum<'a> {
+    tuple.values.get(place).copied().unwrap_or(Datum::Null)
+}
