@@ -129,7 +129,7 @@ impl<'a> Rows<'a> {
     /// Append one row as a tuple: its field count, then each field with its length.
     #[inline]
     pub(crate) fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<()> {
-        out.extend(self.field_count);
+        out.extend_from_slice(&self.field_count);
         for column in &self.columns {
             column.write(row, out)?;
         }
@@ -161,7 +161,7 @@ impl<'a> ColumnValues<'a> {
     #[inline(always)]
     fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<()> {
         if self.is_null(row) {
-            out.extend(NULL);
+            out.extend_from_slice(&NULL);
             return Ok(());
         }
         match self {
@@ -175,7 +175,7 @@ impl<'a> ColumnValues<'a> {
             ColumnValues::Text(array) => variable(array.value(row).as_bytes(), out)?,
             ColumnValues::Jsonb(array) => {
                 let text = array.value(row).as_bytes();
-                out.extend(field_length(text.len() + 1)?);
+                out.extend_from_slice(&field_length(text.len() + 1)?);
                 out.push(JSONB_VERSION);
                 out.extend_from_slice(text);
             }
@@ -191,7 +191,7 @@ impl<'a> ColumnValues<'a> {
                     datetime::timestamp_from_unix(array.value(row)).ok_or_else(|| out_of_range("timestamp"))?;
                 fixed(micros.to_be_bytes(), out);
             }
-            ColumnValues::Null => out.extend(NULL),
+            ColumnValues::Null => out.extend_from_slice(&NULL),
         }
         Ok(())
     }
@@ -227,7 +227,7 @@ fn fixed<const N: usize>(value: [u8; N], out: &mut Vec<u8>) {
 
 #[inline(always)]
 fn variable(value: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    out.extend(field_length(value.len())?);
+    out.extend_from_slice(&field_length(value.len())?);
     out.extend_from_slice(value);
     Ok(())
 }
