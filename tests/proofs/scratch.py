@@ -32,6 +32,11 @@ class Outcome:
         return f"exit {self.code}\n{self.stdout}\n{self.stderr}"
 
     @property
+    def verdicts(self) -> tuple[str, ...]:
+        """The tests that have a result, wherever it came from."""
+        return tuple(test for test, _ in self._verdicts())
+
+    @property
     def ran(self) -> frozenset[str]:
         """The tests that were run, rather than answered from a cache."""
         return frozenset(test for test, source in self._verdicts() if source is None)
@@ -90,6 +95,12 @@ class Checkout:
         """End the daemon of the copy, which would outlive it for hours."""
         for file in (self.folder / ".pids").glob("*/pantsd/pid"):
             os.kill(int(file.read_text(encoding="ascii")), signal.SIGTERM)
+
+
+def installation(checkout: Checkout) -> Path:
+    """Find where the launcher of a copy, which was run before, has installed its Pants."""
+    cache = checkout.env.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return max(Path(cache, "rapidbyte").glob("pants-*/"), key=lambda folder: folder.stat().st_mtime)
 
 
 @contextmanager

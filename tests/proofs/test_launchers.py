@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from proofs.scratch import Checkout, copied_checkout
+from proofs.scratch import Checkout, copied_checkout, installation
 
 _SMALL = "tests/unit/config/test_load.py"
 
@@ -67,14 +67,9 @@ def test_official_launcher_works(tmp_path: Path) -> None:
     with copied_checkout(tmp_path / "official", PANTS_PANTSD="false") as copy:
         installed = copy.pants("--version")
         assert (installed.code, installed.stdout) == (0, "2.17.1\n"), installed.text
-        (program,) = _installation(copy).glob("venv/bin/pants")
+        (program,) = installation(copy).glob("venv/bin/pants")
         ended = copy.run(str(program), "--no-dynamic-ui", "lint", "--only=unowned-files", "::")
         assert ended.code == 0, ended.text
-
-
-def _installation(checkout: Checkout) -> Path:
-    cache = checkout.env.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return max(Path(cache, "rapidbyte").glob("pants-*/"), key=lambda folder: folder.stat().st_mtime)
 
 
 @pytest.fixture
