@@ -12,5 +12,6 @@ pytest_plugins = [
     "harness.fix_pipelines",
     "harness.fix_cli",
     "harness.fix_kills",
+    "harness.fix_changes",
     "harness.fix_folder",
 ]

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from typing import Any
 
-import psycopg
 import pytest
-from psycopg import sql
 
+from harness.fix_changes import Sql
 from harness.fix_kills import KillRun
 from harness.fix_pipelines import RunPipeline
 from harness.kill_points import OF_CHANGES, OF_COPIES
-from harness.schemas import drop_database
-from harness.seeds import seed
-from harness.shared_server import SETTINGS
-from rapidbyte.embedded import EmbeddedPostgres, ServerAddress
 from rapidbyte.errors import RapidbyteError
 from rapidbyte.model import RunReport
 
 _PIPELINE = "fixtures/pipelines/changes.yaml"
 
-Sql = Callable[..., list[tuple[Any, ...]]]
 Sync = Callable[..., RunReport]
 
 _SLOT = "SELECT slot_name, confirmed_flush_lsn, active FROM pg_replication_slots WHERE database = current_database()"
@@ -42,48 +34,16 @@ _ALL = """
 """
 
 
-@pytest.fixture(scope="module")
-def quiet_server() -> Iterator[ServerAddress]:
-    """A server for these tests alone: a slot waits for all transactions that write, and other tests hold some open."""
-    with EmbeddedPostgres.start(settings=SETTINGS) as server:
-        yield server.address
-
-
 @pytest.fixture
-def changes_database(quiet_server: ServerAddress) -> Iterator[ServerAddress]:
-    """The address of a database of the test's own, with the tables in it."""
-    name = f"changes_{secrets.token_hex(4)}"
-    with psycopg.connect(quiet_server.dsn(), autocommit=True) as session:
-        session.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
-        address = replace(quiet_server, database=name)
-        with psycopg.connect(address.dsn(), autocommit=True) as inside:
-            seed(inside, "public", "fixtures/sql/changes.sql")
-        yield address
-        drop_database(session, name)
-
-
-@pytest.fixture
-def run_sql(changes_database: ServerAddress) -> Iterator[Sql]:
-    """Run a statement there, and return its rows."""
-    with psycopg.connect(changes_database.dsn(), autocommit=True) as session:
-
-        def run(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-            cursor = session.execute(statement.encode(), parameters or None)
-            return cursor.fetchall() if cursor.description is not None else []
-
-        yield run
-
-
-@pytest.fixture
-def sync(run_pipeline: RunPipeline, changes_database: ServerAddress) -> Sync:
+def sync(run_pipeline: RunPipeline, changes_variables: Mapping[str, str]) -> Sync:
     """Run the pipeline of changes to its end."""
-    return lambda **more: run_pipeline(_PIPELINE, **{**_variables(changes_database), **more})
+    return lambda **more: run_pipeline(_PIPELINE, **{**changes_variables, **more})
 
 
 @pytest.fixture
-def kill_sync(kill_run: KillRun, changes_database: ServerAddress) -> Callable[[str], None]:
+def kill_sync(kill_run: KillRun, changes_variables: Mapping[str, str]) -> Callable[[str], None]:
     """Run the pipeline of changes until it is killed at a point."""
-    return lambda point: kill_run(_PIPELINE, point, **_variables(changes_database))
+    return lambda point: kill_run(_PIPELINE, point, **changes_variables)
 
 
 @pytest.fixture
@@ -93,16 +53,6 @@ def role(run_sql: Sql) -> Iterator[Mapping[str, str]]:
     run_sql(f"CREATE ROLE {name} LOGIN PASSWORD 'of-one-test'")
     yield {"PGUSER": name, "PGPASSWORD": "of-one-test"}
     run_sql(f"DROP OWNED BY {name}; DROP ROLE {name}")
-
-
-def _variables(address: ServerAddress) -> Mapping[str, str]:
-    return {
-        "PGHOST": address.host,
-        "PGPORT": str(address.port),
-        "PGUSER": address.user,
-        "PGPASSWORD": address.password,
-        "CHANGES_DATABASE": address.database,
-    }
 
 
 def test_first_run_copies_the_tables_as_they_are(sync: Sync, run_sql: Sql) -> None:

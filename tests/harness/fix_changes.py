@@ -1,0 +1,70 @@
+"""Fixtures for changes: a server of their own, and in it a database with tables whose changes are read."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from harness.schemas import drop_database
+from harness.seeds import seed
+from harness.shared_server import SETTINGS
+from rapidbyte.embedded import EmbeddedPostgres, ServerAddress
+
+Sql = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def quiet_server() -> Iterator[ServerAddress]:
+    """A server for these tests alone: a slot waits for all transactions that write, and other tests hold some open."""
+    with EmbeddedPostgres.start(settings=SETTINGS) as server:
+        yield server.address
+
+
+@pytest.fixture
+def changes_database(quiet_server: ServerAddress) -> Iterator[ServerAddress]:
+    """The address of a database of the test's own, with the tables in it."""
+    name = f"changes_{secrets.token_hex(4)}"
+    with psycopg.connect(quiet_server.dsn(), autocommit=True) as session:
+        session.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        address = replace(quiet_server, database=name)
+        with psycopg.connect(address.dsn(), autocommit=True) as inside:
+            seed(inside, "public", "fixtures/sql/changes.sql")
+        yield address
+        drop_database(session, name)
+
+
+@pytest.fixture
+def changes_session(changes_database: ServerAddress) -> Iterator[psycopg.Connection]:
+    """A session there, which commits each statement."""
+    with psycopg.connect(changes_database.dsn(), autocommit=True) as session:
+        yield session
+
+
+@pytest.fixture
+def run_sql(changes_session: psycopg.Connection) -> Sql:
+    """Run a statement there, and return its rows."""
+
+    def run(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        cursor = changes_session.execute(statement.encode(), parameters or None)
+        return cursor.fetchall() if cursor.description is not None else []
+
+    return run
+
+
+@pytest.fixture
+def changes_variables(changes_database: ServerAddress) -> Mapping[str, str]:
+    """What the pipelines of changes refer to."""
+    address = changes_database
+    return {
+        "PGHOST": address.host,
+        "PGPORT": str(address.port),
+        "PGUSER": address.user,
+        "PGPASSWORD": address.password,
+        "CHANGES_DATABASE": address.database,
+    }
