@@ -32,7 +32,7 @@ use serde_json::Value;
 
 use pgwire::Session;
 
-use cdc::{Capture, NamesConfig};
+use cdc::{Capture, NamesConfig, with_identity};
 use prepared::Prepared;
 use table::Table;
 
@@ -100,7 +100,10 @@ impl Source for PostgresSource {
             .streams
             .iter()
             .map(|request| {
-                let prepared = Prepared::new(request, catalog::table(connection, schema, &request.name)?)?;
+                let table = catalog::table(connection, schema, &request.name)?;
+                let is_captured = request.sync_mode == SyncMode::Cdc;
+                let table = if is_captured { with_identity(connection, request, table)? } else { table };
+                let prepared = Prepared::new(request, table)?;
                 permission::verify(connection, prepared.captured.as_ref().unwrap_or(&prepared.table))?;
                 Ok(prepared)
             })

@@ -4,12 +4,11 @@ use pgwire::pgoutput::{Message, Old, Tuple};
 use pgwire::replication::{FromServer, status_update};
 use pgwire::{Connection, Lsn};
 use sdk::{Category, Error, Rejection, Result, Socket};
-use serde_json::{Map, Value};
 
 use super::event::{Event, Operation, Transaction};
 use super::outbox::Outbox;
 use super::place::Place;
-use super::relations::{Mapping, Relations, value_at};
+use super::relations::Relations;
 use crate::prepared::Prepared;
 
 /// After so long without a word, the server is asked how far it is.
@@ -115,12 +114,11 @@ impl<'a> Changes<'a> {
         if self.place.is_copied(&prepared.table.display_name(), transaction.commit) {
             return Ok(());
         }
-        let whole = old.and_then(|old| if let Old::Whole(tuple) = old { Some(tuple) } else { None });
         let event = Event {
             operation,
             transaction: *transaction,
-            values: mapping.values(row, whole),
-            old_key: old.and_then(|old| old_key(mapping, old.tuple(), row)),
+            values: mapping.values(row, old),
+            old_key: old.and_then(|old| mapping.old_key(old.tuple(), row)),
         };
         push(&event, prepared, mapping.stream, &mut self.tuple, outbox)
     }
@@ -137,19 +135,6 @@ pub(crate) fn durable(streams: &[&Prepared]) -> Result<Lsn> {
     Ok(least.unwrap_or_default())
 }
 
-/// The key of a row before its change, where that is another one.
-fn old_key(mapping: &Mapping, old: &Tuple<'_>, new: &Tuple<'_>) -> Option<Map<String, Value>> {
-    let has_changed = mapping.key.iter().any(|(_, place)| value_at(old, *place) != value_at(new, *place));
-    has_changed.then(|| mapping.key.iter().map(|(name, place)| (name.clone(), printed(old, *place))).collect())
-}
-
-fn printed(tuple: &Tuple<'_>, place: usize) -> Value {
-    match value_at(tuple, place) {
-        pgwire::pgoutput::Datum::Text(text) => Value::from(String::from_utf8_lossy(text)),
-        _ => Value::Null,
-    }
-}
-
 /// Hand an event on; one with a value that cannot be moved is rejected, where the policy wants that.
 fn push(
     event: &Event<'_>,
@@ -161,7 +146,7 @@ fn push(
     let Some(table) = &prepared.captured else {
         return Ok(());
     };
-    match event.write(table, tuple) {
+    match event.write(table, prepared.purpose, tuple) {
         Ok(()) => outbox.push(stream, tuple),
         Err(error) if prepared.is_sifted && error.category == Category::Data => {
             let columns = table.columns.iter().map(|column| column.name.clone());

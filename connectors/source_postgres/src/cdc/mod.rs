@@ -2,10 +2,11 @@
 //!
 //! [`server`], [`requirements`] and [`publication`] say before a run what is missing; [`slot`] keeps the log,
 //! [`snapshot`] copies what was there before it, [`changes`] reads on; [`relations`] and [`text_value`] turn changes into
-//! [`event`]s, which leave by the [`outbox`]. [`place`] is how far all of that came.
+//! [`event`]s, which leave by the [`outbox`]; [`identity`] is what they tell rows apart by. [`place`] is how far all of that came.
 
 mod changes;
 mod event;
+mod identity;
 mod names;
 mod outbox;
 mod place;
@@ -21,7 +22,8 @@ use pgwire::replication::status_update;
 use pgwire::{Connection, Lsn, Session, identifier, literal};
 use sdk::{Moved, Result, RunRequest, Socket, log};
 
-pub(crate) use event::events_of;
+pub(crate) use event::{Purpose, events_of};
+pub(crate) use identity::with_identity;
 pub(crate) use names::NamesConfig;
 
 use crate::prepared::Prepared;

@@ -1,5 +1,6 @@
 //! The streams of a slot on their way out together. A position stands for all of them: it goes with the last batch of
-//! those that are emitted at the end of a transaction.
+//! those that are emitted at the end of a transaction. What is emitted at once is a round: a batch at most of each stream,
+//! in their order.
 
 use pgwire::copy_out::Fields;
 use sdk::{Moved, Result, RunRequest};
@@ -43,8 +44,9 @@ impl<'a> Outbox<'a> {
         self.emit(Some(place.to_document()?))
     }
 
-    /// Emit everything, with the position after it.
-    pub(crate) fn end(self, place: &Place) -> Result<Vec<Moved>> {
+    /// Emit everything, with the position after it. No stream ends before the last batch of all.
+    pub(crate) fn end(mut self, place: &Place) -> Result<Vec<Moved>> {
+        self.emit(None)?;
         let document = place.to_document()?;
         self.emitters.into_iter().map(|emitter| emitter.end(Some(document.clone()))).collect()
     }

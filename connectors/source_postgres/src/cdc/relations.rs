@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use pgwire::pgoutput::{Datum, Relation, Tuple};
+use pgwire::pgoutput::{Datum, Old, Relation, Tuple};
 use sdk::{Category, Error, Result};
 
 use crate::prepared::Prepared;
@@ -22,7 +22,7 @@ pub(crate) struct Mapping {
     /// For each column of the stream where it is in a change; none where it did not exist yet.
     places: Vec<Option<usize>>,
     /// The columns that tell rows apart, with their names.
-    pub(crate) key: Vec<(String, usize)>,
+    key: Vec<(String, usize)>,
 }
 
 impl Relations {
@@ -60,21 +60,34 @@ impl Mapping {
     }
 
     /// The values of the stream's columns. Those that a change leaves out are taken from `old`, where that has them.
-    pub(crate) fn values<'a>(&self, tuple: &Tuple<'a>, old: Option<&Tuple<'a>>) -> Vec<Datum<'a>> {
+    pub(crate) fn values<'a>(&self, tuple: &Tuple<'a>, old: Option<&Old<'a>>) -> Vec<Datum<'a>> {
         let value = |place: &Option<usize>| {
             let Some(place) = *place else {
                 return Datum::Null;
             };
             match (value_at(tuple, place), old) {
-                (Datum::Unchanged, Some(old)) => value_at(old, place),
+                (Datum::Unchanged, Some(Old::Whole(old))) => value_at(old, place),
+                // A key that is stored out of line; what does not belong to the identity is NULL there.
+                (Datum::Unchanged, Some(Old::Key(old))) => match value_at(old, place) {
+                    Datum::Null => Datum::Unchanged,
+                    value => value,
+                },
                 (value, _) => value,
             }
         };
         self.places.iter().map(value).collect()
     }
+
+    /// The key of a row before its change, where that is another one.
+    pub(crate) fn old_key<'a>(&'a self, old: &Tuple<'a>, new: &Tuple<'a>) -> Option<Vec<(&'a str, Datum<'a>)>> {
+        let is_same =
+            |place| matches!(value_at(new, place), Datum::Unchanged) || value_at(old, place) == value_at(new, place);
+        let has_changed = !self.key.iter().all(|(_, place)| is_same(*place));
+        has_changed.then(|| self.key.iter().map(|(name, place)| (name.as_str(), value_at(old, *place))).collect())
+    }
 }
 
 /// A value of a row; one that has no such column is as good as NULL there.
-pub(crate) fn value_at<'a>(tuple: &Tuple<'a>, place: usize) -> Datum<'a> {
+fn value_at<'a>(tuple: &Tuple<'a>, place: usize) -> Datum<'a> {
     tuple.values.get(place).copied().unwrap_or(Datum::Null)
 }

@@ -72,7 +72,7 @@ fn copy_table(
     let Some(table) = &prepared.captured else {
         return Ok(());
     };
-    connection.begin_copy_out(&table.copy_statement(&snapshot_columns(at), ""))?;
+    connection.begin_copy_out(&table.copy_statement(&snapshot_columns(table, prepared.purpose, at), ""))?;
     let mut copy = CopyOut::new(prepared.table.columns.len());
     while let Some(message) = connection.next_copy_data()? {
         if let Some(fields) = copy.tuple(connection.body(message))? {
