@@ -63,3 +63,6 @@ AROUND_A_COMMIT = ("destination.before_commit", "destination.committed")
 # Where a run that reads changes can die besides; the first of these only where a table is copied.
 OF_COPIES = ("source.published", "source.snapshot_taken", "source.copied")
 OF_CHANGES = ("source.slot_ready", "source.confirmed")
+
+# Where changes are applied: before a round of them, behind it, and between the statements of one.
+OF_APPLIED_CHANGES = ("destination.before_round", "destination.staged", "destination.applied")

@@ -3,6 +3,7 @@
 use pgwire::identifier;
 use sdk::{Category, Column, Error, NewColumn, NullabilityChange, RemovedColumn, Result, SchemaEvolution, TypeChange};
 
+use crate::changes::FLAG;
 use crate::target::{TargetColumn, TargetName};
 
 /// One difference that the policies let pass.
@@ -22,6 +23,8 @@ pub(crate) enum Change {
     Null { column: String, from: String, to: String },
     /// NULL may come for a column that takes none: such a row is a bad row.
     Nullability { column: String },
+    /// The table gets the column that tells which rows were deleted.
+    Flag,
 }
 
 impl Change {
@@ -36,6 +39,7 @@ impl Change {
             Change::Null { column, from, to } => {
                 format!("column {column} gets NULL, since {from} at the source is {to} in the destination")
             }
+            Change::Flag => format!("column {FLAG} will be added, true for rows that are deleted at the source"),
             Change::Nullability { column } => {
                 format!("column {column} may be NULL at the source and not in the destination")
             }

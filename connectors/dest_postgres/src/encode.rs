@@ -137,6 +137,19 @@ impl<'a> Rows<'a> {
     }
 }
 
+impl Rows<'_> {
+    /// Append the fields of a row that is put together: for each column a row to take its value from, or NULL.
+    pub(crate) fn write_picked(&self, out: &mut Vec<u8>, pick: impl Fn(usize) -> Option<usize>) -> Result<()> {
+        for (place, column) in self.columns.iter().enumerate() {
+            match pick(place) {
+                Some(row) => column.write(row, out)?,
+                None => out.extend(NULL),
+            }
+        }
+        Ok(())
+    }
+}
+
 impl<'a> ColumnValues<'a> {
     fn new(array: &'a ArrayRef, encoding: Encoding) -> ColumnValues<'a> {
         match encoding {

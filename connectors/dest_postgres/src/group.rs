@@ -1,7 +1,8 @@
 //! Several streams that one position stands for: what it covers of all of them becomes durable in one transaction, with
 //! a receipt for each.
 //!
-//! Their batches alternate, so that each is loaded by itself.
+//! Their batches alternate, so that each is loaded by itself. Changes that are applied wait for those of other tables of
+//! their round.
 
 use std::time::Instant;
 
@@ -10,8 +11,10 @@ use sdk::batch::BatchReader;
 use sdk::{Arrival, Category, CommitState, Error, Frame, FrameKind, Inbox, Metadata, Moved, Result, Socket, log};
 use serde_json::Value;
 
+use crate::changes::{EventPlan, Order, Round, Statements, Tables, Target};
 use crate::commit;
 use crate::plan::Plan;
+use crate::prepared::Prepared;
 use crate::receipt::{self, Progress};
 use crate::sift::Sieve;
 use crate::stream::{Assignment, make_plan};
@@ -21,6 +24,8 @@ use crate::stream::{Assignment, make_plan};
 pub(crate) struct GroupWriter<'a> {
     connection: &'a mut Connection<Socket>,
     members: Vec<Member<'a>>,
+    round: Round,
+    order: Order,
     uncommitted_rows: u64,
     uncommitted_bytes: u64,
     began_at: Instant,
@@ -31,11 +36,19 @@ pub(crate) struct GroupWriter<'a> {
 struct Member<'a> {
     assignment: Assignment<'a>,
     /// Its schema, and how that meets its table; none before it came.
-    inflow: Option<(BatchReader, Plan)>,
+    inflow: Option<Inflow>,
     rows: u64,
     bytes: u64,
     rejected_rows: u64,
     has_ended: bool,
+}
+
+#[derive(Debug)]
+struct Inflow {
+    reader: BatchReader,
+    plan: Plan,
+    /// How changes are applied; none where batches are loaded.
+    applied: Option<(EventPlan, Statements)>,
 }
 
 impl<'a> GroupWriter<'a> {
@@ -43,7 +56,15 @@ impl<'a> GroupWriter<'a> {
         let member =
             |assignment| Member { assignment, inflow: None, rows: 0, bytes: 0, rejected_rows: 0, has_ended: false };
         let members = assignments.into_iter().map(member).collect();
-        GroupWriter { connection, members, uncommitted_rows: 0, uncommitted_bytes: 0, began_at: Instant::now() }
+        GroupWriter {
+            connection,
+            members,
+            round: Round::default(),
+            order: Order::default(),
+            uncommitted_rows: 0,
+            uncommitted_bytes: 0,
+            began_at: Instant::now(),
+        }
     }
 
     /// Write frames up to the end of all streams, commit, and say so to the host.
@@ -57,7 +78,11 @@ impl<'a> GroupWriter<'a> {
 
     fn begin(&mut self) -> Result<()> {
         self.connection.execute("BEGIN")?;
-        if self.members.iter().any(|member| member.assignment.prepared.is_sifted) {
+        let has = |is: fn(&Prepared) -> bool| self.members.iter().any(|member| is(member.assignment.prepared));
+        if has(|prepared| prepared.applied.is_some()) {
+            // What held at each commit of the source holds at ours, and need not in between.
+            self.connection.execute("SET CONSTRAINTS ALL DEFERRED")?;
+        } else if has(|prepared| prepared.is_sifted) {
             Sieve::begin(self.connection)?;
         }
         (self.uncommitted_rows, self.uncommitted_bytes, self.began_at) = (0, 0, Instant::now());
@@ -75,6 +100,9 @@ impl<'a> GroupWriter<'a> {
                 FrameKind::Schema => self.begin_member(&metadata, &frame)?,
                 FrameKind::Batch => {
                     self.write_batch(&metadata, &frame)?;
+                    if metadata.position.is_some() {
+                        self.end_round()?;
+                    }
                     log::point("destination.written");
                     if metadata.position.is_some() && self.is_due() {
                         self.commit(metadata.position.as_ref(), false)?;
@@ -82,6 +110,7 @@ impl<'a> GroupWriter<'a> {
                     }
                 }
                 FrameKind::End => {
+                    self.end_round()?;
                     self.member(&metadata)?.end(&metadata)?;
                     if self.members.iter().all(|member| member.has_ended) {
                         return Ok(metadata.position);
@@ -105,9 +134,33 @@ impl<'a> GroupWriter<'a> {
         let prepared = member.assignment.prepared;
         let plan = make_plan(self.connection, prepared, reader.schema())
             .map_err(|error| error.detail("table", prepared.name.display_name()))?;
-        member.inflow = Some((reader, plan));
+        let applied = match prepared.applied {
+            Some(deletes) => {
+                let events = EventPlan::new(reader.schema(), &plan, &prepared.key)?;
+                let statements = Statements::new(prepared.index, &plan, &events, deletes);
+                self.connection.execute(&statements.create_stage())?;
+                Some((events, statements))
+            }
+            None => None,
+        };
+        member.inflow = Some(Inflow { reader, plan, applied });
         if self.members.iter().all(|member| member.inflow.is_some()) {
+            let names: Vec<_> = self.members.iter().map(|member| &member.assignment.prepared.name).collect();
+            self.order = Order::of(self.connection, &names)?;
             log::point("destination.begun");
+        }
+        Ok(())
+    }
+
+    /// Apply the changes that wait, of all tables.
+    fn end_round(&mut self) -> Result<()> {
+        let tables: Tables<'_> =
+            self.members.iter().enumerate().filter_map(|(at, member)| Some((at, member.target()?))).collect();
+        let rejected = std::mem::take(&mut self.round).apply(self.connection, &tables, &self.order)?;
+        for (at, rows) in rejected {
+            if let Some(member) = self.members.get_mut(at) {
+                member.rejected_rows += rows;
+            }
         }
         Ok(())
     }
@@ -117,21 +170,28 @@ impl<'a> GroupWriter<'a> {
         if self.members.iter().any(|member| member.inflow.is_none()) {
             return Err(Error::new(Category::Frame, "no_schema", "A batch came before the schemas of all streams."));
         }
-        let open = self.members.iter_mut().filter(|member| !member.has_ended);
-        let mut open = open.filter(|member| member.index() == metadata.stream);
-        let Some(Member { assignment, inflow: Some((reader, plan)), rows, bytes, rejected_rows, .. }) = open.next()
+        let at = self.members.iter().position(|member| member.index() == metadata.stream && !member.has_ended);
+        let at = at.ok_or_else(not_expected)?;
+        if self.round.is_over(at) {
+            self.end_round()?;
+        }
+        let Some(Member { assignment, inflow: Some(inflow), rows, bytes, rejected_rows, .. }) =
+            self.members.get_mut(at)
         else {
             return Err(not_expected());
         };
-        let batch = reader.read(frame, metadata.rows)?;
+        let batch = inflow.reader.read(frame, metadata.rows)?;
         let prepared = assignment.prepared;
-        let sieve = Sieve { stream: prepared.index, plan, method: assignment.method };
-        let rejected = if prepared.is_sifted {
-            sieve.load(self.connection, &batch, *rows)
+        let sieve = Sieve { stream: prepared.index, plan: &inflow.plan, method: assignment.method };
+        if inflow.applied.is_some() {
+            self.round.push(at, batch, *rows);
+        } else if prepared.is_sifted {
+            let rejected = sieve.load(self.connection, &batch, *rows);
+            *rejected_rows += rejected.map_err(|error| error.detail("table", prepared.name.display_name()))?;
         } else {
-            sieve.load_whole(self.connection, &batch).map(|()| 0)
-        };
-        *rejected_rows += rejected.map_err(|error| error.detail("table", prepared.name.display_name()))?;
+            let loaded = sieve.load_whole(self.connection, &batch);
+            loaded.map_err(|error| error.detail("table", prepared.name.display_name()))?;
+        }
         *rows += metadata.rows;
         *bytes += metadata.bytes;
         self.uncommitted_rows += metadata.rows;
@@ -187,6 +247,16 @@ fn not_expected() -> Error {
 }
 
 impl Member<'_> {
+    /// The table that its changes are applied to.
+    fn target(&self) -> Option<Target<'_>> {
+        let Inflow { plan, applied: Some((events, statements)), .. } = self.inflow.as_ref()? else {
+            return None;
+        };
+        let prepared = self.assignment.prepared;
+        let name = &prepared.name;
+        Some(Target { stream: prepared.index, name, plan, events, statements, is_sifted: prepared.is_sifted })
+    }
+
     fn index(&self) -> usize {
         self.assignment.prepared.index
     }

@@ -56,6 +56,11 @@ impl Plan {
 
     /// For each column of another type a query that finds a value which the cast would change.
     pub(crate) fn coercion_queries(&self) -> Vec<(String, String)> {
+        self.coercions_of(STAGE)
+    }
+
+    /// The same for rows that are staged elsewhere.
+    pub(crate) fn coercions_of(&self, stage: &str) -> Vec<(String, String)> {
         let of_column = |column: &PlannedColumn| {
             let Cast::Coerce { source, .. } = &column.cast else {
                 return None;
@@ -63,7 +68,7 @@ impl Plan {
             let name = identifier(&column.target.name);
             let there_and_back = format!("{}::{source}::pg_catalog.text", cast(column, name.clone()));
             let query = format!(
-                "SELECT 1 FROM {STAGE} WHERE {there_and_back} IS DISTINCT FROM {name}::{source}::pg_catalog.text LIMIT 1"
+                "SELECT 1 FROM {stage} WHERE {there_and_back} IS DISTINCT FROM {name}::{source}::pg_catalog.text LIMIT 1"
             );
             Some((column.target.name.clone(), query))
         };
@@ -148,7 +153,7 @@ impl Plan {
 
 /// Whether values of a type that are equal are the same, unlike 1.0 and 1.00, or a day and 24 hours: a row that takes
 /// the place of another would else keep the old one's key.
-fn is_same_where_equal(type_oid: u32) -> bool {
+pub(crate) fn is_same_where_equal(type_oid: u32) -> bool {
     matches!(
         type_oid,
         oid::BOOL

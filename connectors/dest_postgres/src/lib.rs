@@ -3,8 +3,9 @@
 //! [`prepared`] is a stream and how its rows meet those there, [`target`] knows what the database has and makes what is
 //! missing, [`key`] finds its keys, [`permission`] asks what this user may, [`drift`] tells what differs, [`plan`] fits the columns of a stream to those of its table, [`encode`] turns Arrow
 //! values into binary fields, [`load`] sends them, [`sift`] finds those that are not taken, [`landing`] merges them, [`stream`] holds the transactions of one
-//! stream, [`group`] those of several together, and [`receipt`] says in each of them what it made durable. A [`share`] is a table that several sessions fill at once.
+//! stream, [`group`] those of several together, whose changes are applied by [`changes`], and [`receipt`] says in each of them what it made durable. A [`share`] is a table that several sessions fill at once.
 
+mod changes;
 mod commit;
 mod drift;
 mod encode;
@@ -30,6 +31,7 @@ use sdk::{
 use serde::Deserialize;
 use serde_json::Value;
 
+use changes::Deletes;
 use drift::Change;
 use group::GroupWriter;
 use load::LoadMethod;
@@ -44,6 +46,8 @@ struct Config {
     session: pgwire::Config,
     #[serde(default)]
     load_method: LoadMethod,
+    #[serde(default)]
+    deletes: Deletes,
 }
 
 /// A session that writes, the streams that were prepared, and those of them that it has taken over.
@@ -51,6 +55,7 @@ struct Config {
 pub struct PostgresDestination {
     session: Session,
     load_method: LoadMethod,
+    deletes: Deletes,
     run: Run,
     streams: Vec<Prepared>,
     resumed: Vec<Resumed>,
@@ -78,6 +83,7 @@ impl Connector for PostgresDestination {
         let destination = PostgresDestination {
             session,
             load_method: config.load_method,
+            deletes: config.deletes,
             run: Run::default(),
             streams: Vec::new(),
             resumed: Vec::new(),
@@ -121,7 +127,7 @@ impl Destination for PostgresDestination {
             .iter()
             .map(|stream| {
                 let source = stream.source.as_ref().ok_or_else(|| unprepared(stream.index))?;
-                Prepared::new(connection, &self.session.config.schema, stream, source)
+                Prepared::new(connection, &self.session.config.schema, self.deletes, stream, source)
             })
             .collect::<Result<_>>()?;
         require_own_tables(&self.streams)?;
@@ -180,8 +186,9 @@ impl Destination for PostgresDestination {
         };
         let assignments = request.streams.iter().map(assigned).collect::<Result<Vec<_>>>()?;
         let connection = &mut self.session.connection;
-        let &[assignment] = assignments.as_slice() else {
-            return GroupWriter::new(connection, assignments).write(inbox);
+        let assignment = match assignments.as_slice() {
+            &[assignment] if assignment.prepared.applied.is_none() => assignment,
+            _ => return GroupWriter::new(connection, assignments).write(inbox),
         };
         let first = inbox.receive()?.filter(|first| first.metadata.kind == FrameKind::Schema);
         let first = first.filter(|first| first.metadata.stream == assignment.prepared.index);

@@ -3,6 +3,7 @@
 use pgwire::Connection;
 use sdk::{Category, Column, Error, Result, Socket, WriteMode};
 
+use crate::changes::Deletes;
 use crate::drift::Change;
 use crate::key;
 use crate::prepared::Prepared;
@@ -31,6 +32,7 @@ const NATIVE_TYPES: [&str; 15] = [
 pub(crate) fn verify_table(connection: &mut Connection<Socket>, prepared: &Prepared) -> Result<()> {
     let needed: &[&str] = match prepared.mode {
         WriteMode::Append => &["INSERT"],
+        WriteMode::Upsert if prepared.applied == Some(Deletes::Hard) => &["SELECT", "INSERT", "UPDATE", "DELETE"],
         WriteMode::Upsert => &["SELECT", "INSERT", "UPDATE"],
         WriteMode::Replace => &["SELECT", "INSERT", "UPDATE", "DELETE"],
     };

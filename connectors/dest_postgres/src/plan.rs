@@ -55,11 +55,11 @@ pub(crate) struct Plan {
     pub(crate) way: Way,
 }
 
-/// The columns a stream's schema describes.
-pub(crate) fn source_columns(schema: &Schema) -> Result<Vec<Column>> {
-    schema
-        .fields()
-        .iter()
+/// The columns of its table that a stream's schema describes.
+pub(crate) fn source_columns(prepared: &Prepared, schema: &Schema) -> Result<Vec<Column>> {
+    let fields = schema.fields().iter();
+    fields
+        .filter(|field| !prepared.is_of_event(field.name()))
         .map(|field| Ok(Column { name: field.name().clone(), type_name: type_name(field)?, nullable: true }))
         .collect()
 }
@@ -79,7 +79,9 @@ impl Plan {
     /// Fit a stream to its table, which has all of the stream's columns but those that are left out.
     pub(crate) fn new(prepared: &Prepared, schema: &Schema, existing: &[TargetColumn], way: Way) -> Result<Plan> {
         let mut columns = Vec::new();
-        for (place, field) in schema.fields().iter().enumerate() {
+        for (place, field) in
+            schema.fields().iter().enumerate().filter(|(_, field)| !prepared.is_of_event(field.name()))
+        {
             match existing.iter().find(|target| target.name == *field.name()) {
                 Some(target) if target.is_generated => {}
                 Some(target) => columns.push(fit(place, field, target, prepared.evolution.type_change)?),
@@ -130,14 +132,8 @@ impl Plan {
     }
 
     pub(crate) fn create_stage_statement(&self) -> String {
-        let columns = self.columns.iter().map(|column| {
-            let type_name = match &column.cast {
-                Cast::None => &column.target.type_name,
-                Cast::FromText => "pg_catalog.text",
-                Cast::Coerce { sent, .. } => sent,
-            };
-            format!("{} {type_name}", identifier(&column.target.name))
-        });
+        let columns = self.columns.iter();
+        let columns = columns.map(|column| format!("{} {}", identifier(&column.target.name), sent_type(column)));
         format!("CREATE TEMPORARY TABLE rapidbyte_stage ({}) ON COMMIT DROP", columns.collect::<Vec<_>>().join(", "))
     }
 
@@ -196,6 +192,15 @@ fn type_mismatch(field: &Field, target: &TargetColumn) -> Error {
     Error::new(Category::Schema, "type_mismatch", message).detail("column", field.name())
 }
 
+/// The type that values wait in a stage as.
+pub(crate) fn sent_type(column: &PlannedColumn) -> &str {
+    match &column.cast {
+        Cast::None => &column.target.type_name,
+        Cast::FromText => "pg_catalog.text",
+        Cast::Coerce { sent, .. } => sent,
+    }
+}
+
 pub(crate) fn cast(column: &PlannedColumn, value: String) -> String {
     match &column.cast {
         Cast::None => value,
@@ -251,6 +256,7 @@ mod tests {
             is_sifted: false,
             changes: vec![],
             columns: vec![],
+            applied: None,
         };
         Plan::new(&prepared, &Schema::new(fields), existing, Way::Append).ok()
     }

@@ -2,9 +2,11 @@
 
 use pgwire::Connection;
 use sdk::{
-    Category, Column, DataErrorPolicy, Error, Result, SchemaEvolution, Socket, Stream, StreamRequest, WriteMode,
+    Category, Column, DataErrorPolicy, Error, Result, SchemaEvolution, Socket, Stream, StreamRequest, SyncMode,
+    WriteMode,
 };
 
+use crate::changes::{Deletes, FLAG, is_of_event};
 use crate::drift::{Change, compare};
 use crate::key;
 use crate::target::{TargetName, columns, verify};
@@ -25,8 +27,10 @@ pub(crate) struct Prepared {
     pub(crate) is_sifted: bool,
     /// What differs between the stream and the table that was there.
     pub(crate) changes: Vec<Change>,
-    /// The columns of the stream.
+    /// The columns of the stream that are its table's.
     pub(crate) columns: Vec<Column>,
+    /// It has changes, which are applied; what becomes of rows that are deleted.
+    pub(crate) applied: Option<Deletes>,
 }
 
 impl Prepared {
@@ -34,37 +38,75 @@ impl Prepared {
     pub(crate) fn new(
         connection: &mut Connection<Socket>,
         schema: &str,
+        deletes: Deletes,
         request: &StreamRequest,
         source: &Stream,
     ) -> Result<Prepared> {
         let name = TargetName::of(schema, &request.name, &source.name);
+        let applied = (is_upsert(request) && request.sync_mode == SyncMode::Cdc).then_some(deletes);
         let wanted = request.primary_key.as_ref().filter(|key| !key.is_empty()).unwrap_or(&source.primary_key);
-        let key = if request.write_mode == WriteMode::Upsert {
-            require_key(&request.name, wanted, &source.columns)?;
-            wanted.clone()
-        } else {
-            Vec::new()
-        };
-        let is_unique_at_source = is_same_set(&key, &source.primary_key);
-        let changes = match columns(connection, &name)? {
-            Some(existing) => compare(&name, &source.columns, &existing, request.schema_evolution)?,
-            None => Vec::new(),
-        };
-        let prepared = Prepared {
+        let key = if is_upsert(request) { wanted.clone() } else { Vec::new() };
+        let mut prepared = Prepared {
             index: request.index,
             stream: request.name.clone(),
             name,
             mode: request.write_mode,
+            is_unique_at_source: is_same_set(&key, &source.primary_key),
             key,
-            is_unique_at_source,
             evolution: request.schema_evolution,
             is_sifted: request.on_data_error != DataErrorPolicy::Fail,
-            changes,
-            columns: source.columns.clone(),
+            changes: Vec::new(),
+            columns: Vec::new(),
+            applied,
         };
-        verify(connection, &prepared, &source.columns)?;
+        let is_own = |column: &&Column| !prepared.is_of_event(&column.name);
+        prepared.columns = source.columns.iter().filter(is_own).cloned().collect();
+        if is_upsert(request) {
+            require_key(&request.name, &prepared.key, &prepared.columns)?;
+        }
+        prepared.changes = prepared.compare(connection)?;
+        verify(connection, &prepared, &prepared.columns)?;
         Ok(prepared)
     }
+
+    fn compare(&self, connection: &mut Connection<Socket>) -> Result<Vec<Change>> {
+        let is_flag = |name: &str| self.is_flagged() && name == FLAG;
+        if let Some(column) = self.columns.iter().find(|column| is_flag(&column.name)) {
+            return Err(flag_taken(&self.stream, &column.name));
+        }
+        let Some(mut existing) = columns(connection, &self.name)? else {
+            return Ok(Vec::new());
+        };
+        let count = existing.len();
+        existing.retain(|column| !is_flag(&column.name));
+        let mut changes = compare(&self.name, &self.columns, &existing, self.evolution)?;
+        if self.is_flagged() && existing.len() == count {
+            changes.push(Change::Flag);
+        }
+        Ok(changes)
+    }
+
+    /// Whether rows that are deleted at the source stay, and are flagged.
+    pub(crate) fn is_flagged(&self) -> bool {
+        self.applied == Some(Deletes::Flag)
+    }
+
+    /// Whether a column of the stream says something of a change, and is none of the table.
+    pub(crate) fn is_of_event(&self, column: &str) -> bool {
+        self.applied.is_some() && is_of_event(column, self.key.len())
+    }
+}
+
+fn is_upsert(request: &StreamRequest) -> bool {
+    request.write_mode == WriteMode::Upsert
+}
+
+fn flag_taken(stream: &str, column: &str) -> Error {
+    let message = format!(
+        "Stream {stream} has a column {column} of its own, which tells what was deleted; leave it out with `columns`, or \
+         set destination.config.deletes to hard."
+    );
+    Error::new(Category::Schema, "column_reserved", message).detail("stream", stream)
 }
 
 /// Refuse two streams that would write one table: the schema of a stream is not part of its target's name.
@@ -132,6 +174,7 @@ mod tests {
             is_sifted: false,
             changes: vec![],
             columns: vec![],
+            applied: None,
         };
         assert!(require_own_tables(&[prepared("a.t", "t"), prepared("b.u", "u")]).is_ok());
         let error = require_own_tables(&[prepared("a.t", "t"), prepared("b.t", "t")]).err();

@@ -49,7 +49,7 @@ impl Sieve<'_> {
         }
         connection.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")?;
         if batch.num_rows() == 1 {
-            return self.reject(connection, batch, first, &error).map(|()| 1);
+            return self.reject(connection, batch, first, &error, Vec::new()).map(|()| 1);
         }
         let half = batch.num_rows() / 2;
         let rejected = self.load(connection, &batch.slice(0, half), first)?;
@@ -70,8 +70,17 @@ impl Sieve<'_> {
         loaded
     }
 
-    fn reject(&self, connection: &mut Connection<Socket>, row: &RecordBatch, place: u64, error: &Error) -> Result<()> {
-        let (values, unreadable) = self.values(connection, row)?;
+    /// Hand one row over, of which some columns are not told.
+    pub(crate) fn reject(
+        &self,
+        connection: &mut Connection<Socket>,
+        row: &RecordBatch,
+        place: u64,
+        error: &Error,
+        untold: Vec<String>,
+    ) -> Result<()> {
+        let (values, mut unreadable) = self.values(connection, row)?;
+        unreadable.extend(untold);
         sdk::reject(&Rejection::new(self.stream, error, values).unreadable(unreadable).at(place))?;
         log::point("destination.rejected");
         Ok(())

@@ -234,7 +234,7 @@ fn begin_load(
 
 /// Make what is missing for a stream, and fit it to its table.
 pub(crate) fn make_plan(connection: &mut Connection<Socket>, prepared: &Prepared, schema: &Schema) -> Result<Plan> {
-    target::create(connection, prepared, &source_columns(schema)?)?;
+    target::create(connection, prepared, &source_columns(prepared, schema)?)?;
     target::evolve(connection, prepared)?;
     let existing = target::columns(connection, &prepared.name)?.unwrap_or_default();
     Plan::new(prepared, schema, &existing, Way::of(connection, prepared)?)

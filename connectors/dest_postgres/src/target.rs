@@ -3,6 +3,7 @@
 use pgwire::{Connection, Row, identifier, literal, qualified};
 use sdk::{Category, Check, CheckStatus, Column, Error, Result, Socket, WriteMode};
 
+use crate::changes::FLAG_DEFINITION;
 use crate::drift::Change;
 use crate::key;
 use crate::permission;
@@ -26,6 +27,8 @@ pub(crate) struct TargetColumn {
     pub(crate) is_generated: bool,
     /// The database has a value for rows that give none.
     pub(crate) has_default: bool,
+    /// The database gives each row a value of its own, and no other can be set in a row that is there.
+    pub(crate) is_always_given: bool,
     /// Somebody's function casts text to its type, in the place of the type's own input.
     pub(crate) has_own_cast: bool,
 }
@@ -46,6 +49,7 @@ impl TargetColumn {
             is_nullable: true,
             is_generated: false,
             has_default: false,
+            is_always_given: false,
             has_own_cast: false,
         }
     }
@@ -75,7 +79,7 @@ impl TargetName {
 /// The columns of a table in their order; `None` where there is no table.
 pub(crate) fn columns(connection: &mut Connection<Socket>, name: &TargetName) -> Result<Option<Vec<TargetColumn>>> {
     let sql = "SELECT c.relkind, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid, a.attnotnull, \
-               a.attgenerated <> '', a.atthasdef OR a.attidentity <> '', \
+               a.attgenerated <> '', a.atthasdef OR a.attidentity <> '', a.attidentity = 'a', \
                (SELECT pg_catalog.bool_and(k.castsource = 25) FROM pg_catalog.pg_cast k \
                 WHERE k.casttarget = a.atttypid AND k.castsource IN (25, 1042) AND k.castmethod = 'f') \
                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -101,7 +105,8 @@ fn read_column(row: &Row) -> Result<TargetColumn> {
         is_nullable: !row.is_true(4),
         is_generated: row.is_true(5),
         has_default: row.is_true(6),
-        has_own_cast: row.is_true(7),
+        is_always_given: row.is_true(7),
+        has_own_cast: row.is_true(8),
     })
 }
 
@@ -157,10 +162,9 @@ fn verify_changes(connection: &mut Connection<Socket>, prepared: &Prepared) -> R
         match change {
             Change::Add(column) => {
                 verify_types(connection, name, std::slice::from_ref(column))?;
-                let is_owner = "(SELECT pg_catalog.pg_has_role(relowner, 'USAGE') FROM pg_catalog.pg_class \
-                                WHERE oid = $1::pg_catalog.regclass)";
-                demand(connection, &name.display_name(), is_owner, &name.quoted(), "the role that owns")?;
+                demand_ownership(connection, name)?;
             }
+            Change::Flag => demand_ownership(connection, name)?,
             Change::Coerce { column, from, to } => {
                 let query = format!("SELECT NULL::{from}::{to}::{from}");
                 connection.query(&query, &[]).map_err(|error| not_coercible(error.into(), name, column, from, to))?;
@@ -169,6 +173,12 @@ fn verify_changes(connection: &mut Connection<Socket>, prepared: &Prepared) -> R
         }
     }
     Ok(())
+}
+
+fn demand_ownership(connection: &mut Connection<Socket>, name: &TargetName) -> Result<()> {
+    let is_owner = "(SELECT pg_catalog.pg_has_role(relowner, 'USAGE') FROM pg_catalog.pg_class \
+                    WHERE oid = $1::pg_catalog.regclass)";
+    demand(connection, &name.display_name(), is_owner, &name.quoted(), "the role that owns")
 }
 
 fn not_coercible(error: Error, name: &TargetName, column: &str, from: &str, to: &str) -> Error {
@@ -189,6 +199,10 @@ pub(crate) fn evolve(connection: &mut Connection<Socket>, prepared: &Prepared) -
         if let Change::Add(column) = change {
             let (table, name) = (prepared.name.quoted(), identifier(&column.name));
             connection.execute(&format!("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {name} {}", column.type_name))?;
+        }
+        if *change == Change::Flag {
+            let table = prepared.name.quoted();
+            connection.execute(&format!("ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {FLAG_DEFINITION}"))?;
         }
     }
     Ok(())
@@ -267,6 +281,9 @@ pub(crate) fn create(connection: &mut Connection<Socket>, prepared: &Prepared, s
     if !prepared.key.is_empty() {
         let key: Vec<_> = prepared.key.iter().map(|column| identifier(column)).collect();
         columns.push(format!("PRIMARY KEY ({})", key.join(", ")));
+    }
+    if prepared.is_flagged() {
+        columns.push(FLAG_DEFINITION.to_owned());
     }
     connection.execute(&format!("CREATE TABLE IF NOT EXISTS {} ({})", name.quoted(), columns.join(", ")))?;
     Ok(())

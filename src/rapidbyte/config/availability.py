@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rapidbyte.config.tree import Path, Tree
-from rapidbyte.model import SyncMode, WriteMode
+from rapidbyte.model import SyncMode
 
 
 def report_unavailable(tree: Tree, bad: set[Path]) -> None:
@@ -19,13 +19,10 @@ def report_unavailable(tree: Tree, bad: set[Path]) -> None:
 def _unavailable_changes(root: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     """Yield what streams of changes cannot be joined with."""
     streams = _mapping(root.get("source")).get("streams")
-    common = _mapping(root.get("destination")).get("write_mode")
     for index, item in enumerate(streams if isinstance(streams, list) else ()):
         stream, path = _mapping(item), ("source", "streams", index, "sync_mode")
         if stream.get("sync_mode") != SyncMode.CDC.value:
             continue
-        if (stream.get("write_mode") or common) == WriteMode.UPSERT.value:
-            yield path, "cdc with write_mode upsert is not available in this version; use append"
         if root.get("transforms"):
             yield path, "cdc with transforms is not available in this version; remove them"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from rapidbyte.model import DataErrorPolicy, Stream, StreamSpec, WriteMode
+from rapidbyte.model import DataErrorPolicy, Stream, StreamSpec, SyncMode, WriteMode
 from rapidbyte.state import RejectedAt, StoredLetter
 
 _MOST_LETTERS = 256
@@ -52,6 +52,8 @@ def reason_to_keep(
         return "its run did not come to the commit that leaves it out; run the pipeline, which reads the row again"
     if letter.rejected_at is RejectedAt.TRANSFORM:
         return "a transform rejected it, and has to see it again; run the pipeline where it reads the row again"
+    if spec.sync_mode is SyncMode.CDC and spec.write_mode is WriteMode.UPSERT:
+        return "it is a change, and later ones may have come; change the row at the source again, and delete the letter"
     if spec.write_mode is WriteMode.REPLACE and last_run_at is not None and stored.recorded_at < last_run_at:
         return "a run has replaced the table since, and has met the row again; delete the letter"
     unreadable = letter.unreadable or tuple(name for name, value in letter.row.items() if not _is_text(value))

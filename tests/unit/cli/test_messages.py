@@ -67,8 +67,9 @@ source:
 destination:
   use: postgres
   config: {}
-  write_mode: upsert
-  primary_key: [id]
+  write_mode: append
+transforms:
+  - {use: sql, config: {query: SELECT 1}}
 """
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 

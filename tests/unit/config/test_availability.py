@@ -15,25 +15,15 @@ def stream(**keys: object) -> dict[str, Any]:
     return {"source__streams": [{"name": "users", "sync_mode": "full_refresh", **keys}]}
 
 
-@pytest.mark.parametrize(
-    ("change", "problem"),
-    [
-        (
-            stream(sync_mode="cdc", write_mode="upsert"),
-            "cdc with write_mode upsert is not available in this version; use append",
-        ),
-        (
-            {**stream(sync_mode="cdc"), "destination__write_mode": "upsert"},
-            "cdc with write_mode upsert is not available in this version; use append",
-        ),
-        (
-            {**stream(sync_mode="cdc"), "transforms": [{"use": "sql", "config": {"query": "SELECT 1"}}]},
-            "cdc with transforms is not available in this version; remove them",
-        ),
-    ],
-)
-def test_what_changes_cannot_be_joined_with_is_refused(change: dict[str, Any], problem: str) -> None:
+def test_changes_with_transforms_are_refused() -> None:
+    change = {**stream(sync_mode="cdc"), "transforms": [{"use": "sql", "config": {"query": "SELECT 1"}}]}
+    problem = "cdc with transforms is not available in this version; remove them"
     assert problems_of(minimal(**change)) == [f"source.streams[0].sync_mode: {problem}"]
+
+
+@pytest.mark.parametrize("mode", [WriteMode.APPEND, WriteMode.UPSERT])
+def test_changes_can_be_appended_and_applied(mode: WriteMode) -> None:
+    assert load(minimal(**stream(sync_mode="cdc", write_mode=mode.value))).streams[0].write_mode is mode
 
 
 def test_changes_can_be_appended() -> None:

@@ -10,6 +10,7 @@ from harness.kill_points import (
     AFTER_THE_END,
     BEFORE_THE_END,
     IN_A_REPLAY,
+    OF_APPLIED_CHANGES,
     OF_CHANGES,
     OF_COPIES,
     WITH_BAD_ROWS,
@@ -31,7 +32,8 @@ def _points_in_code() -> Iterator[str]:
 
 
 def test_every_point_of_the_code_is_swept() -> None:
-    listed = (*BEFORE_THE_END, *AFTER_THE_END, *WITH_BAD_ROWS, *IN_A_REPLAY, *WITH_PARTS, *OF_COPIES, *OF_CHANGES)
+    of_changes = (*OF_COPIES, *OF_CHANGES, *OF_APPLIED_CHANGES)
+    listed = (*BEFORE_THE_END, *AFTER_THE_END, *WITH_BAD_ROWS, *IN_A_REPLAY, *WITH_PARTS, *of_changes)
     swept = {point.partition(":")[0] for point in listed}
     assert swept == set(_points_in_code())
 

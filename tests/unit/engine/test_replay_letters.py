@@ -55,6 +55,13 @@ def test_letter_without_a_stream_or_of_a_table_that_was_replaced_is_kept() -> No
     assert "has replaced the table since" in (reason_to_keep(_stored(), replaced, _STREAM, later) or "")
 
 
+def test_change_that_would_be_applied_after_later_ones_is_kept() -> None:
+    changes = replace(_SPEC, sync_mode=SyncMode.CDC)
+    assert reason_to_keep(_stored(), changes, _STREAM, None) is None
+    applied = replace(changes, write_mode=WriteMode.UPSERT)
+    assert "later ones may have come" in (reason_to_keep(_stored(), applied, _STREAM, None) or "")
+
+
 def test_rows_go_together_in_their_order_with_one_set_of_columns() -> None:
     other = _stored(3, row={"id": "3"})
     found = list(batches([_stored(1), _stored(2), other, _stored(4)], 1000))
