@@ -17,7 +17,7 @@ from harness.seeds import seed
 from harness.waiting import wait_until
 from rapidbyte.cli.failure import failure_text
 from rapidbyte.embedded import ServerAddress
-from rapidbyte.errors import TransientDatabaseError
+from rapidbyte.errors import AuthError, TransientDatabaseError
 
 _ROWS = 3000
 _INCREMENTAL = {"sync_mode": "incremental", "cursor_field": "at"}
@@ -234,3 +234,59 @@ def test_server_without_room_for_another_session_is_an_error_with_the_remedy(
     assert (caught.value.code, caught.value.retryable) == ("53300", True)
     assert "hint: wait for other sessions to end" in failure_text(caught.value)
     assert session.execute("SELECT to_regclass('target.first')").fetchone() == (None,)
+
+
+def test_run_that_finds_no_room_at_its_start_waits_for_some(
+    faulty: FaultyServer, session: psycopg.Connection, tmp_path: Path
+) -> None:
+    user = _as_user(session)
+    session.execute("ALTER ROLE other NOSUPERUSER CONNECTION LIMIT 1; GRANT ALL ON SCHEMA target TO other")
+    session.execute("GRANT CREATE ON DATABASE postgres TO other")
+    taken = psycopg.connect(faulty.address.dsn(), user="other", password="other")
+    said: list[str] = []
+
+    def make_room(event: rapidbyte.Event) -> None:
+        if isinstance(event, rapidbyte.LogLine):
+            said.append(event.message)
+            taken.close()
+
+    report = rapidbyte.run_pipeline(
+        _document(faulty.address, _FULL, 1, **user), state_path=tmp_path / "state.db", on_event=make_room
+    )
+    assert [(stream.rows_written, stream.attempts) for stream in report.streams] == [(_ROWS, 1)]
+    assert said == [
+        'The start of the run failed: too many connections for role "other" Attempt 2 of 2 begins in 0.5 s.'
+    ]
+    assert _rows_are_exact(faulty)
+
+
+def test_run_that_begins_while_its_server_is_down_waits_for_it(
+    faulty: FaultyServer, session: psycopg.Connection, tmp_path: Path
+) -> None:
+    session.close()
+    faulty.stop()
+    started = threading.Event()
+
+    def start(event: rapidbyte.Event) -> None:
+        if isinstance(event, rapidbyte.LogLine) and not started.is_set():
+            started.set()
+            faulty.start()
+
+    report = rapidbyte.run_pipeline(
+        _document(faulty.address, _FULL, 2), state_path=tmp_path / "state.db", on_event=start
+    )
+    assert started.is_set()
+    assert [(stream.rows_written, stream.attempts) for stream in report.streams] == [(_ROWS, 1)]
+    assert _rows_are_exact(faulty)
+
+
+def test_wrong_password_is_not_tried_again(faulty: FaultyServer, session: psycopg.Connection, tmp_path: Path) -> None:
+    del session
+    events: list[rapidbyte.Event] = []
+    with pytest.raises(AuthError):
+        rapidbyte.run_pipeline(
+            _document(faulty.address, _FULL, 3, password="wrong"),
+            state_path=tmp_path / "state.db",
+            on_event=events.append,
+        )
+    assert [event for event in events if isinstance(event, rapidbyte.LogLine)] == []

@@ -78,7 +78,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "ResourcesSection.checkpoint_interval_bytes": "Commit after so many bytes; 0 is never.",
     "ResourcesSection.checkpoint_interval_rows": "Commit after so many rows; 0 is never.",
     "ResourcesSection.checkpoint_interval_seconds": "Commit after so many seconds; 0 is never.",
-    "ResourcesSection.max_retries": "How often a stream is tried again after a failure that may pass.",
+    "ResourcesSection.max_retries": "How often a stream, or the start of a run, is tried again after a failure that "
+    "may pass.",
     "ResourcesSection.compression": "How batches are packed while they wait between two connectors.",
     "ResourcesSection.autotune": "Whether what is not pinned is chosen by measuring; `true` and `false` stand for "
     "`enabled`. It never changes what is moved.",

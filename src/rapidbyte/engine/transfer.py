@@ -25,7 +25,7 @@ from rapidbyte.engine.movement import Movement
 from rapidbyte.engine.plan import Plan, groups_of
 from rapidbyte.engine.points import reach
 from rapidbyte.engine.rejects import Rejects
-from rapidbyte.errors import ErrorInfo, InternalError, SchemaError
+from rapidbyte.errors import ErrorInfo, InternalError, RapidbyteError, SchemaError
 from rapidbyte.model import DataErrorPolicy, Stream, StreamReport, StreamSpec, SyncMode
 from rapidbyte.wasm import Level
 
@@ -83,7 +83,25 @@ class Transfer:
         return tuple(self._reports[index] for index in range(len(self._plan.streams)))
 
     def _open_first(self) -> None:
-        lane = self._lane(next(self._epochs))
+        """Open a lane that has looked all streams up, again where that failed in passing."""
+        for attempt in itertools.count(1):
+            lane = self._lane(next(self._epochs))
+            try:
+                self._look_up(lane)
+            except RapidbyteError as error:
+                # Whatever the destination keeps, this may be repeated: nothing is written yet.
+                wait_s = self._plan.retries.wait_s(error, attempt, has_receipts=True)
+                if wait_s is None:
+                    raise
+                self._lanes.remove(lane)
+                lane.give_up()
+                self._tell_retry("The start of the run", attempt + 1, wait_s, error)
+                self._pause(wait_s)
+            else:
+                return
+
+    def _look_up(self, lane: Lane) -> None:
+        self._reshaped.clear()
         prepared = lane.prepare_source(self._require_asked, None)
         for opening in tuple(lane.busy - {prepared}):
             self._result(lane, opening)
@@ -113,7 +131,7 @@ class Transfer:
         return lane
 
     def _result(self, lane: Lane, future: Future[_Result]) -> _Result:
-        """Wait for one future of a lane, whose failures are final."""
+        """Wait for one future of the first lane. Raises its failure."""
         while not lane.failure and future not in self._crew.wait_any((future,)):
             pass
         if lane.failure is not None:
