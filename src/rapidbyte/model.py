@@ -233,6 +233,7 @@ class Stream:
     """A table as its source describes it; estimates are None where the source has none.
 
     It can be cut into any ranges of 0 to `extent`, of about equal size each; None where it is read as a whole.
+    `identity` tells its table from every other, in the source's own words.
     """
 
     name: str
@@ -241,6 +242,7 @@ class Stream:
     estimated_rows: int | None
     estimated_bytes: int | None
     extent: int | None = None
+    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ use sdk::{
 use crate::changes::{Deletes, FLAG, is_of_event};
 use crate::drift::{Change, compare};
 use crate::key;
+use crate::own_source;
 use crate::target::{TargetName, columns, verify};
 
 /// One stream of a run.
@@ -43,6 +44,7 @@ impl Prepared {
         source: &Stream,
     ) -> Result<Prepared> {
         let name = TargetName::of(schema, &request.name, &source.name);
+        own_source::refuse(connection, &request.name, &name, source.identity.as_deref())?;
         let applied = (is_upsert(request) && request.sync_mode == SyncMode::Cdc).then_some(deletes);
         let wanted = request.primary_key.as_ref().filter(|key| !key.is_empty()).unwrap_or(&source.primary_key);
         let key = if is_upsert(request) { wanted.clone() } else { Vec::new() };

@@ -12,6 +12,7 @@ pub mod copy_in;
 pub mod copy_out;
 pub mod datetime;
 mod error;
+mod identity;
 mod incoming;
 pub mod insert;
 mod lsn;
@@ -28,6 +29,7 @@ mod tls;
 
 pub use connection::{Connection, Stream};
 pub use error::{Error, Result};
+pub use identity::IDENTITY;
 pub use incoming::{Incoming, Message};
 pub use lsn::Lsn;
 pub use query::Row;

@@ -46,6 +46,9 @@ pub struct Stream {
     /// Where it can be cut: into any ranges of 0 to this number. None where it is read as a whole.
     #[serde(default)]
     pub extent: Option<u64>,
+    /// What tells its table from every other, in the source's own words, by which a destination knows it for its own.
+    #[serde(default)]
+    pub identity: Option<String>,
 }
 
 /// The streams that a source has prepared, and what its instance sees of them, for others to see the same.

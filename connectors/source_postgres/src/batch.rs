@@ -142,6 +142,7 @@ mod tests {
             estimated_rows: None,
             estimated_bytes: None,
             extent: None,
+            identity: None,
         }
     }
 

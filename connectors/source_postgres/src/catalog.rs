@@ -1,6 +1,6 @@
 //! What the system catalogs tell: schemas, tables, columns, keys.
 
-use pgwire::{Connection, Row};
+use pgwire::{Connection, IDENTITY, Row};
 use sdk::{Category, Check, CheckStatus, Error, Result, Socket};
 
 use crate::passed;
@@ -10,7 +10,7 @@ use crate::table::{Table, TableColumn};
 const READABLE_KINDS: &str = "c.relkind IN ('r', 'p', 'v', 'm', 'f')";
 const SUGGESTIONS: usize = 10;
 
-/// The last column is the extent in pages: where each row has its one place in a heap, and the server can go to a range of
+/// The last of these columns is the extent in pages: where each row has its one place in a heap, and the server can go to a range of
 /// them, which it can since version 14. Each range of a partitioned table is one of each of its partitions.
 const TABLE_COLUMNS: &str = "\
     c.oid, n.nspname, c.relname, \
@@ -31,7 +31,7 @@ const TABLE_COLUMNS: &str = "\
 pub(crate) fn table(connection: &mut Connection<Socket>, schema: &str, name: &str) -> Result<Table> {
     let wanted = "$2::pg_catalog.text"; // of type name it would be cut at 63 bytes, and both names may be as long
     let sql = format!(
-        "SELECT {TABLE_COLUMNS} FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+        "SELECT {TABLE_COLUMNS}, {IDENTITY} FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE {READABLE_KINDS} AND ((n.nspname = $1 AND c.relname = {wanted}) \
          OR n.nspname || '.' || c.relname = {wanted}) ORDER BY n.nspname = $1 AND c.relname = {wanted} DESC LIMIT 1"
     );
@@ -44,7 +44,7 @@ pub(crate) fn table(connection: &mut Connection<Socket>, schema: &str, name: &st
 /// All tables of a schema, in the order of their names.
 pub(crate) fn tables(connection: &mut Connection<Socket>, schema: &str) -> Result<Vec<Table>> {
     let sql = format!(
-        "SELECT {TABLE_COLUMNS} FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+        "SELECT {TABLE_COLUMNS}, {IDENTITY} FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE {READABLE_KINDS} AND n.nspname = $1 AND NOT c.relispartition ORDER BY c.relname"
     );
     let rows = connection.query(&sql, &[schema])?;
@@ -74,6 +74,7 @@ fn read_table(connection: &mut Connection<Socket>, row: &Row) -> Result<Table> {
         estimated_rows: row.optional(3).and_then(|count| count.parse().ok()),
         estimated_bytes: row.optional(4).and_then(|size| size.parse().ok()),
         extent: row.optional(5).and_then(|pages| pages.parse().ok()),
+        identity: row.optional(6).map(str::to_owned),
     })
 }
 

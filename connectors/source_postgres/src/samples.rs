@@ -14,6 +14,7 @@ pub(crate) fn table(columns: &[(&str, &str, u32)], key: &[&str]) -> Table {
         estimated_rows: None,
         estimated_bytes: None,
         extent: None,
+        identity: None,
     }
 }
 

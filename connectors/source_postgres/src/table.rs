@@ -46,6 +46,8 @@ pub(crate) struct Table {
     pub(crate) estimated_bytes: Option<u64>,
     /// Its pages, where it can be read in ranges of them.
     pub(crate) extent: Option<u64>,
+    /// What it is to all sessions of its server.
+    pub(crate) identity: Option<String>,
 }
 
 impl Table {
@@ -101,6 +103,7 @@ impl Table {
             estimated_rows: self.estimated_rows,
             estimated_bytes: self.estimated_bytes,
             extent: self.extent,
+            identity: self.identity,
         }
     }
 }
@@ -125,6 +128,7 @@ mod tests {
             estimated_rows: None,
             estimated_bytes: None,
             extent: None,
+            identity: None,
         }
     }
 

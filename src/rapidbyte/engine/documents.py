@@ -6,7 +6,7 @@ A connector's answer is checked here, once; what does not fit is an InternalErro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -33,6 +33,7 @@ class _Stream(BaseModel):
     estimated_rows: int | None = Field(default=None, ge=0)
     estimated_bytes: int | None = Field(default=None, ge=0)
     extent: int | None = Field(default=None, ge=0)
+    identity: str | None = None
 
 
 class _Streams(BaseModel):
@@ -225,13 +226,14 @@ def read_streams(value: object, connector: str) -> tuple[Stream, ...]:
 
 
 def read_reshaped(value: object, connector: str, streams: tuple[Stream, ...]) -> Reshaped:
-    """Read what a transform's `rb_prepare` gave for `streams`."""
+    """Read what a transform's `rb_prepare` gave for `streams`, which come from the same tables as before."""
     found = _read(_RESHAPED, value, connector).streams
     wanted, given = [stream.name for stream in streams], [stream.name for stream in found]
     if given != wanted:
         raise _unusable(connector, f"it was asked for {', '.join(wanted)} and answered with {', '.join(given)}")
     whole = frozenset(index for index, stream in enumerate(found) if stream.whole_stream)
-    return Reshaped(tuple(_stream_of(stream) for stream in found), whole)
+    pairs = zip(found, streams, strict=True)
+    return Reshaped(tuple(replace(_stream_of(after), identity=before.identity) for after, before in pairs), whole)
 
 
 def read_target_plans(value: object, connector: str) -> Mapping[int, tuple[str, ...]]:
@@ -293,6 +295,7 @@ def _stream_of(stream: _Stream) -> Stream:
         estimated_rows=stream.estimated_rows,
         estimated_bytes=stream.estimated_bytes,
         extent=stream.extent,
+        identity=stream.identity,
     )
 
 
@@ -304,6 +307,7 @@ def _document_of(stream: Stream) -> Mapping[str, object]:
         "estimated_rows": stream.estimated_rows,
         "estimated_bytes": stream.estimated_bytes,
         "extent": stream.extent,
+        "identity": stream.identity,
     }
 
 
