@@ -25,6 +25,7 @@ MakeDocument = Callable[..., Mapping[str, object]]
 def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeDocument:
     """Write guests to files and return a pipeline document that uses them."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
     def make(
         source: bytes,

@@ -10,6 +10,7 @@ from rapidbyte.model import CheckStatus, Column
 def test_check_reports_what_both_sides_find(document: MakeDocument) -> None:
     report = rapidbyte.check_pipeline(document(GOOD_SOURCE, GOOD_DESTINATION))
     assert [(check.subject, check.name, check.status) for check in report.checks] == [
+        ("state", "store", CheckStatus.OK),
         ("source", "connection", CheckStatus.OK),
         ("source", "taste", CheckStatus.WARN),
         ("destination", "connection", CheckStatus.OK),

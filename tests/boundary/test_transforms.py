@@ -231,6 +231,7 @@ def test_check_has_each_transform_plan_what_the_one_before_gives(document: MakeD
     transforms = [_IDENTITY, transform_guest([], moved(0), prepared={"ok": {"streams": [renamed]}})]
     report = rapidbyte.check_pipeline(document(GOOD_SOURCE, GOOD_DESTINATION, transforms=transforms))
     assert [(check.subject, check.name, check.status) for check in report.checks] == [
+        ("state", "store", CheckStatus.OK),
         ("source", "connection", CheckStatus.OK),
         ("source", "taste", CheckStatus.WARN),
         ("destination", "connection", CheckStatus.OK),
@@ -239,5 +240,5 @@ def test_check_has_each_transform_plan_what_the_one_before_gives(document: MakeD
         ("t", "stream", CheckStatus.OK),
         ("t", "transforms", CheckStatus.OK),
     ]
-    assert report.checks[3].message == "transform test (transforms[0]) accepts its config"
+    assert report.checks[4].message == "transform test (transforms[0]) accepts its config"
     assert report.checks[-1].message == "1 columns leave them: total"

@@ -20,6 +20,12 @@ class RunPipeline(Protocol):
     def __call__(self, template: str, /, **variables: str) -> RunReport: ...
 
 
+@pytest.fixture(autouse=True)
+def _state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep calls that are given no state away from the user's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state-home"))
+
+
 @pytest.fixture
 def state_path(tmp_path: Path) -> Path:
     """Where the test's runs are recorded."""

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rapidbyte.engine.cancellation import Cancellation
-from rapidbyte.engine.chain import Chain
 from rapidbyte.engine.crew import Crew
-from rapidbyte.engine.documents import NO_RUN, prepare_request, read_findings, read_streams, read_target_plans
+from rapidbyte.engine.documents import read_findings
 from rapidbyte.engine.events import LogLine
+from rapidbyte.engine.look_up import Probe, Problems, problems_of_streams
 from rapidbyte.engine.plan import Plan, make_plan
 from rapidbyte.engine.run import load_pipeline
 from rapidbyte.engine.stage import Stage
-from rapidbyte.model import Check, CheckReport, CheckStatus, Pipeline, Stream, StreamSpec
+from rapidbyte.errors import RapidbyteError, StateError, error_of
+from rapidbyte.model import Check, CheckReport, CheckStatus, Pipeline, StateSpec, Stream, StreamSpec
+from rapidbyte.state import open_state
 from rapidbyte.wasm import ArtifactCache, Call
 
 
@@ -21,50 +23,66 @@ def check_pipeline(
     pipeline: Path | str | Mapping[str, object] | Pipeline,
     *,
     env: Mapping[str, str] | None = None,
+    state_path: Path | None = None,
     cancel: Cancellation | None = None,
 ) -> CheckReport:
-    """Verify a pipeline: its document, that both sides can be reached, and that each stream exists and fits.
+    """Verify a pipeline: its document, its state, that both sides can be reached, and that each stream exists and fits.
 
-    Nothing is written. What a connector finds is in the report; a document that is wrong, or a side that cannot be
-    reached, raises the same RapidbyteError as a run would.
+    Nothing is written but an empty state where there is none. What a connector finds is in the report; a document that
+    is wrong, or a side that cannot be reached, raises the same RapidbyteError as a run would. So do a state that cannot
+    be used and streams that cannot be moved, with the problems of all of them in one message.
     """
     loaded = load_pipeline(pipeline, env)
     plan = make_plan(loaded, ArtifactCache.of_user())
+    problems: Problems = []
+    checks = _state_checks(loaded.state if state_path is None else StateSpec(connection=str(state_path)), problems)
     with Crew(cancel if cancel is not None else Cancellation(), _ignore) as crew:
-        return CheckReport(tuple(_checks(plan, crew)))
+        checks += _stream_checks(plan, crew, problems)
+    if problems:
+        raise _of_all(problems)
+    return CheckReport(tuple(checks))
 
 
-def _checks(plan: Plan, crew: Crew) -> list[Check]:
-    source, destination = crew.hire(plan.source), crew.hire(plan.destination)
-    chain = Chain(plan, crew)
-    checks = [*_opened({"source": source, "destination": destination}, "connection", "is connected", crew)]
-    transforms = {f"transforms[{place}]": stage for place, stage in enumerate(chain.stages)}
+def _state_checks(spec: StateSpec, problems: Problems) -> list[Check]:
+    """Open the state as a run would."""
+    try:
+        with open_state(spec) as state:
+            return [Check("state", "store", CheckStatus.OK, f"{state.place} can be used")]
+    except StateError as error:
+        problems.append(("state", error))
+        return []
+
+
+def _stream_checks(plan: Plan, crew: Crew, problems: Problems) -> list[Check]:
+    probe = Probe(plan, crew)
+    stages = probe.chain.stages
+    ends = {"source": probe.source, "destination": probe.destination}
+    checks = [*_opened(ends, "connection", "is connected", crew)]
+    transforms = {f"transforms[{place}]": stage for place, stage in enumerate(stages)}
     checks += _opened(transforms, "config", "accepts its config", crew)
-    streams = crew.result(
-        source.call(
-            Call.PREPARE,
-            prepare_request(plan.pipeline, NO_RUN, plan.streams, None),
-            lambda answer: read_streams(answer, source.name),
-        )
-    )
-    leaving = streams
-    for place in range(len(chain.stages)):
-        leaving = crew.result(chain.prepare(place, NO_RUN, leaving)).streams
-    plans = crew.result(
-        destination.call(
-            Call.PREPARE,
-            prepare_request(plan.pipeline, NO_RUN, plan.streams, leaving),
-            lambda answer: read_target_plans(answer, destination.name),
-        )
-    )
-    for index, (spec, stream) in enumerate(zip(plan.streams, streams, strict=True)):
+    try:
+        found = probe.look_up()
+    except RapidbyteError as error:
+        probe.dismiss()
+        problems += problems_of_streams(plan, crew, error)
+        return checks
+    for index, (spec, stream) in enumerate(zip(plan.streams, found.streams, strict=True)):
         checks.append(_readable(spec, stream))
-        if chain.stages:
-            checks.append(_reshaped(spec, leaving[index]))
-        if index in plans:
+        if stages:
+            checks.append(_reshaped(spec, found.leaving[index]))
+        if index in found.changes:
             checks.append(_writable(spec))
-            checks += [Check(spec.name, "schema", CheckStatus.WARN, change) for change in plans[index]]
+            checks += [Check(spec.name, "schema", CheckStatus.WARN, change) for change in found.changes[index]]
     return checks
+
+
+def _of_all(problems: Problems) -> RapidbyteError:
+    """Return the first problem, with the messages of all in its own where there are several."""
+    _, first = problems[0]
+    if len(problems) == 1:
+        return first
+    lines = [f"{subject}: {problem.message}" for subject, problem in problems]
+    return error_of(first.category, "\n".join([f"There are {len(lines)} problems.", *lines]), first.info)
 
 
 def _opened(stages: Mapping[str, Stage], name: str, what: str, crew: Crew) -> Iterator[Check]:
