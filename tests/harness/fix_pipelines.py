@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,14 @@ class RunPipeline(Protocol):
     """Runs a template by its path in the repository; keywords fill further variables of the template."""
 
     def __call__(self, template: str, /, **variables: str) -> RunReport: ...
+
+
+class RunListened(Protocol):
+    """Runs a template with a listener for its events; keywords fill further variables of the template."""
+
+    def __call__(
+        self, template: str, listener: Callable[[rapidbyte.Event], None], /, **variables: str
+    ) -> RunReport: ...
 
 
 @pytest.fixture(autouse=True)
@@ -55,5 +63,17 @@ def run_pipeline(variables: Mapping[str, str], state_path: Path) -> RunPipeline:
 
     def run(template: str, /, **more: str) -> RunReport:
         return rapidbyte.run_pipeline(Path(template), env={**variables, **more}, state_path=state_path)
+
+    return run
+
+
+@pytest.fixture
+def run_listened(variables: Mapping[str, str], state_path: Path) -> RunListened:
+    """Run a template in this process, with the test's own state, and tell what happens."""
+
+    def run(template: str, listener: Callable[[rapidbyte.Event], None], /, **more: str) -> RunReport:
+        return rapidbyte.run_pipeline(
+            Path(template), env={**variables, **more}, state_path=state_path, on_event=listener
+        )
 
     return run
