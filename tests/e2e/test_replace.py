@@ -122,3 +122,21 @@ def test_reader_sees_the_old_rows_or_the_new_ones(
         thread.join()
     assert seen <= {(5000, version, version) for version in range(4)}
     assert (5000, 0, 0) in seen
+
+
+def test_row_whose_key_is_equal_by_its_own_type_stays_for_those_that_refer_to_it(
+    database: ServerAddress, run_pipeline: RunPipeline
+) -> None:
+    with psycopg.connect(database.dsn(), autocommit=True) as session:
+        session.execute(
+            "CREATE EXTENSION citext; CREATE SCHEMA s; CREATE SCHEMA d; "
+            "CREATE TABLE s.words (word citext, n int); INSERT INTO s.words VALUES ('YES', 2), ('new', 3); "
+            "CREATE TABLE d.words (word citext PRIMARY KEY, n int); INSERT INTO d.words VALUES ('yes', 1), ('no', 1); "
+            "CREATE TABLE d.uses (word citext REFERENCES d.words ON DELETE CASCADE); "
+            "INSERT INTO d.uses VALUES ('Yes'), ('No')"
+        )
+        place = {"PGDATABASE": database.database, "DESTINATION_DATABASE": database.database}
+        schemas = {"SOURCE_SCHEMA": "s", "DESTINATION_SCHEMA": "d"}
+        run_pipeline(_MODES, STREAM="words", WRITE_MODE="replace", **place, **schemas)
+        assert session.execute("SELECT word::text, n FROM d.words ORDER BY n").fetchall() == [("YES", 2), ("new", 3)]
+        assert session.execute("SELECT word::text FROM d.uses").fetchall() == [("Yes",)]

@@ -15,11 +15,24 @@ const UNIQUE_COLUMNS: &str = "\
     WHERE i.indrelid = $1::pg_catalog.regclass AND k.place <= i.indnkeyatts AND i.indisunique AND i.indimmediate \
     AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL ORDER BY i.indexrelid, k.place";
 
+/// The columns of the first foreign key, and by which operators of their types it finds values equal: by its mere name, `=`
+/// is that of text for a type of an extension, which an empty search path hides.
 const REFERENCED_COLUMNS: &str = "\
-    SELECT c.oid, a.attname FROM pg_catalog.pg_constraint c \
-    CROSS JOIN LATERAL pg_catalog.unnest(c.confkey) WITH ORDINALITY AS k(attnum, place) \
+    SELECT a.attname, pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname) FROM ( \
+    SELECT confrelid, confkey, conppeqop FROM pg_catalog.pg_constraint \
+    WHERE confrelid = $1::pg_catalog.regclass AND contype = 'f' ORDER BY oid LIMIT 1) AS c \
+    CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(c.confkey), pg_catalog.unnest(c.conppeqop)) \
+    WITH ORDINALITY AS k(attnum, operator, place) \
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.attnum \
-    WHERE c.confrelid = $1::pg_catalog.regclass AND c.contype = 'f' ORDER BY c.oid, k.place";
+    JOIN pg_catalog.pg_operator o ON o.oid = k.operator JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace \
+    ORDER BY k.place";
+
+/// What a foreign key refers to: columns, and for each the operator by which its values are equal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Referenced {
+    pub(crate) columns: Vec<String>,
+    pub(crate) equality: Vec<String>,
+}
 
 /// Check that the columns of a key are moved.
 pub(crate) fn require_selected(stream: &str, key: &[String], columns: &[Column]) -> Result<()> {
@@ -48,8 +61,13 @@ pub(crate) fn require_unique(connection: &mut Connection<Socket>, name: &TargetN
 }
 
 /// The columns of a table that a foreign key refers to, if one does.
-pub(crate) fn referenced(connection: &mut Connection<Socket>, name: &TargetName) -> Result<Option<Vec<String>>> {
-    Ok(grouped(connection, REFERENCED_COLUMNS, name)?.into_iter().next())
+pub(crate) fn referenced(connection: &mut Connection<Socket>, name: &TargetName) -> Result<Option<Referenced>> {
+    let mut referenced = Referenced::default();
+    for row in connection.query(REFERENCED_COLUMNS, &[&name.quoted()])? {
+        referenced.columns.push(row.text(0)?.to_owned());
+        referenced.equality.push(row.text(1)?.to_owned());
+    }
+    Ok(Some(referenced).filter(|referenced| !referenced.columns.is_empty()))
 }
 
 /// The column names of a query, by the object in its first column.

@@ -14,8 +14,9 @@ pub(crate) enum Way {
     Append,
     /// They go first. Readers see them up to the commit, since DELETE, unlike TRUNCATE, respects their snapshots.
     Replace,
-    /// A foreign key refers to them by these columns: those that come again stay in place, the others go.
-    Merge { key: Vec<String> },
+    /// A foreign key refers to them by these columns: those that come again stay in place, the others go. `equality` has
+    /// for each of them the operator by which its values are the same.
+    Merge { key: Vec<String>, equality: Vec<String> },
     /// Those with the key of a new row take its values. `is_unique`: no key comes twice.
     Upsert { key: Vec<String>, is_unique: bool },
 }
@@ -26,7 +27,7 @@ impl Way {
         Ok(match prepared.mode {
             WriteMode::Append => Way::Append,
             WriteMode::Replace => match key::referenced(connection, &prepared.name)? {
-                Some(key) => Way::Merge { key },
+                Some(referenced) => Way::Merge { key: referenced.columns, equality: referenced.equality },
                 None => Way::Replace,
             },
             WriteMode::Upsert => Way::Upsert { key: prepared.key.clone(), is_unique: prepared.is_unique_at_source },
@@ -77,12 +78,13 @@ impl Plan {
 
     /// Takes away what did not come again.
     pub(crate) fn pruning_statement(&self) -> Option<String> {
-        let Way::Merge { key } = &self.way else {
+        let Way::Merge { key, equality } = &self.way else {
             return None;
         };
-        let same = self.key_columns(key).map(|column| {
-            let name = identifier(&column.target.name);
-            format!("{} = old.{name}", cast(column, format!("new.{name}")))
+        let same = key.iter().zip(equality).filter_map(|(key, operator)| {
+            let column = self.columns.iter().find(|column| column.target.name == *key)?;
+            let name = identifier(key);
+            Some(format!("{} {operator} old.{name}", cast(column, format!("new.{name}"))))
         });
         let same = same.collect::<Vec<_>>().join(" AND ");
         Some(format!("DELETE FROM {} AS old WHERE NOT EXISTS (SELECT 1 FROM {STAGE} AS new WHERE {same})", self.table))
@@ -109,7 +111,7 @@ impl Plan {
     }
 
     fn on_conflict(&self) -> String {
-        let (Way::Merge { key } | Way::Upsert { key, .. }) = &self.way else {
+        let (Way::Merge { key, .. } | Way::Upsert { key, .. }) = &self.way else {
             return String::new();
         };
         let names = |columns: &[&PlannedColumn]| columns.iter().map(|c| identifier(&c.target.name)).collect::<Vec<_>>();
@@ -239,12 +241,13 @@ mod tests {
 
     #[test]
     fn rows_that_are_referred_to_stay_when_they_come_again() {
-        let plan = plan(Way::Merge { key: key(&["id"]) });
+        let equality = vec!["OPERATOR(pg_catalog.=)".to_owned()];
+        let plan = plan(Way::Merge { key: key(&["id"]), equality });
         assert_eq!(plan.clearing_statement(), None);
         assert_eq!(
             plan.pruning_statement().as_deref(),
             Some(
-                r#"DELETE FROM "s"."t" AS old WHERE NOT EXISTS (SELECT 1 FROM pg_temp.rapidbyte_stage AS new WHERE new."id" = old."id")"#
+                r#"DELETE FROM "s"."t" AS old WHERE NOT EXISTS (SELECT 1 FROM pg_temp.rapidbyte_stage AS new WHERE new."id" OPERATOR(pg_catalog.=) old."id")"#
             )
         );
         let update = r#"ON CONFLICT ("id") DO UPDATE SET "span" = EXCLUDED."span", "note" = EXCLUDED."note""#;

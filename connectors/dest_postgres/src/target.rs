@@ -140,7 +140,7 @@ fn verify_way(connection: &mut Connection<Socket>, prepared: &Prepared, source: 
         WriteMode::Upsert => key::require_unique(connection, &prepared.name, &prepared.key),
         WriteMode::Replace => match key::referenced(connection, &prepared.name)? {
             Some(_) if prepared.is_sifted => Err(cannot_sift(prepared)),
-            Some(referenced) => key::require_selected(&prepared.stream, &referenced, source),
+            Some(referenced) => key::require_selected(&prepared.stream, &referenced.columns, source),
             None => Ok(()),
         },
     }
