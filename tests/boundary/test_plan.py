@@ -25,7 +25,7 @@ from rapidbyte.model import (
     SyncMode,
     WriteMode,
 )
-from rapidbyte.wasm import ArtifactCache
+from rapidbyte.wasm import ArtifactCache, Grants
 
 _STREAM = StreamSpec("t", SyncMode.FULL_REFRESH, WriteMode.APPEND)
 _SCHEMA = {"type": "object", "properties": {"port": {"type": "integer"}}}
@@ -86,6 +86,21 @@ def test_permissions_only_ever_narrow(
     source = replace(pipeline.source, permissions=Permissions(allowed_hosts=pipeline_hosts))
     rules = _plan(tmp_path, replace(pipeline, source=source)).source.rules
     assert [host for host in ("a.x", "b.y") if rules.allows(host)] == allowed
+
+
+def test_environment_and_disk_only_ever_narrow(tmp_path: Path) -> None:
+    asked = {"env": {"allowed_vars": ["A", "B"]}, "fs": {"allowed_preopens": ["/srv", "/opt"]}}
+    pipeline = _pipeline(tmp_path, manifest_of(permissions=asked))
+    for permissions, granted in (
+        (Permissions(), Grants(("A", "B"), ("/srv", "/opt"))),
+        (Permissions(allowed_vars=("B", "C"), allowed_preopens=("/srv/data", "/etc")), Grants(("B",), ("/srv/data",))),
+        (Permissions(allowed_vars=(), allowed_preopens=()), Grants()),
+    ):
+        source = replace(pipeline.source, permissions=permissions)
+        assert _plan(tmp_path, replace(pipeline, source=source)).source.grants == granted
+    wide = Permissions(allowed_vars=("A",), allowed_preopens=("/srv",))
+    destination = replace(pipeline.destination, permissions=wide)
+    assert _plan(tmp_path, replace(pipeline, destination=destination)).destination.grants == Grants()
 
 
 def test_a_bad_host_pattern_is_named(tmp_path: Path) -> None:

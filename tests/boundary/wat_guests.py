@@ -13,7 +13,18 @@ from wasmtime import wat2wasm
 from rapidbyte.frames import BufferPool, FrameLimits
 from rapidbyte.model import KIB, MIB
 from rapidbyte.net import HostRules
-from rapidbyte.wasm import NO_STATE, ArtifactCache, Call, Instance, InstanceSetup, Level, StatePort, Watchdog
+from rapidbyte.wasm import (
+    NO_GRANTS,
+    NO_STATE,
+    ArtifactCache,
+    Call,
+    Grants,
+    Instance,
+    InstanceSetup,
+    Level,
+    StatePort,
+    Watchdog,
+)
 
 COMMON = Path("fixtures/wat/guest.wat")
 _CALLS = tuple(call.value for call in Call)
@@ -87,6 +98,7 @@ class Host:
         name: str = "source test",
         limits: FrameLimits = _LIMITS,
         state: StatePort = NO_STATE,
+        grants: Grants = NO_GRANTS,
     ) -> Instance:
         """Make an instance, which the caller closes."""
         setup = InstanceSetup(
@@ -99,6 +111,7 @@ class Host:
             frame_limits=limits,
             max_memory_bytes=max_memory_bytes,
             state=state,
+            grants=grants,
         )
         return Instance(self.artifacts.get(wasm), setup)
 

@@ -28,7 +28,8 @@ DESCRIPTIONS: Mapping[str, str] = {
     "Network.allowed_hosts": "Host names or addresses, `*.example.com` for all names below one, `*` for all, or the "
     "paths of Unix sockets. `[]` allows none. Without the key, what the manifest asks for.",
     "Environment.allowed_vars": "Names of variables. `[]` allows none. Without the key, what the manifest asks for.",
-    "Filesystem.allowed_preopens": "Absolute paths. `[]` allows none. Without the key, what the manifest asks for.",
+    "Filesystem.allowed_preopens": "Absolute paths of directories, which can be read. `[]` allows none. Without the "
+    "key, what the manifest asks for.",
     "LimitsSection.max_memory": "Memory of one instance. Without the key, the manifest's limit and "
     "`resources.max_memory` hold.",
     "LimitsSection.timeout_seconds": "How long a call may take, and how long a run may stand still.",

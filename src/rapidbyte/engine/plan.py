@@ -23,7 +23,7 @@ from rapidbyte.model import (
     SyncMode,
 )
 from rapidbyte.net import HostRules
-from rapidbyte.wasm import Artifact, ArtifactCache, Manifest, find_config_problems
+from rapidbyte.wasm import Artifact, ArtifactCache, Grants, Manifest, find_config_problems
 
 _BATCH_ROWS = 16_384
 _BATCH_BYTES = 4 * MIB
@@ -40,6 +40,7 @@ class GuestPlan:
     artifact: Artifact
     config: JsonObject
     rules: HostRules
+    grants: Grants
     timeout_s: float
     max_memory_bytes: int
     max_frame_bytes: int
@@ -173,6 +174,9 @@ def _guest_plan(pipeline: Pipeline, spec: ConnectorSpec, artifact: Artifact) -> 
         artifact=artifact,
         config=spec.config,
         rules=rules,
+        grants=Grants(manifest.allowed_vars, manifest.allowed_preopens).narrowed(
+            spec.permissions.allowed_vars, spec.permissions.allowed_preopens
+        ),
         timeout_s=min(limit for limit in (manifest.timeout_s, spec.limits.timeout_s) if limit is not None),
         max_memory_bytes=min(limit for limit in memory_limits if limit is not None),
         max_frame_bytes=pipeline.resources.max_batch_bytes,

@@ -106,6 +106,7 @@ class Stage:
             frame_limits=FrameLimits(frame_bytes=plan.max_frame_bytes, total_bytes=4 * plan.max_frame_bytes),
             max_memory_bytes=plan.max_memory_bytes,
             state=around.state_of(plan.name),
+            grants=plan.grants,
         )
         instance = Instance(plan.artifact, setup)
         with self._lock:

@@ -3,6 +3,7 @@
 from rapidbyte.wasm.abi import Call, Level
 from rapidbyte.wasm.artifact import Artifact, ArtifactCache
 from rapidbyte.wasm.config_schema import find_config_problems
+from rapidbyte.wasm.grants import NO_GRANTS, Grants
 from rapidbyte.wasm.instance import Instance, InstanceSetup, InstanceUsage
 from rapidbyte.wasm.manifest import Manifest, read_manifest
 from rapidbyte.wasm.ports import NO_STATE, Inlet, Outlet, Port, Relay, StatePort
@@ -10,10 +11,12 @@ from rapidbyte.wasm.state_names import StateName
 from rapidbyte.wasm.watchdog import Watchdog
 
 __all__ = [
+    "NO_GRANTS",
     "NO_STATE",
     "Artifact",
     "ArtifactCache",
     "Call",
+    "Grants",
     "Inlet",
     "Instance",
     "InstanceSetup",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-from wasmtime import Engine, Func, Linker, Memory, Module, Store, Trap, WasiConfig, WasmtimeError
+from wasmtime import Engine, Func, Linker, Memory, Module, Store, Trap, WasmtimeError
 
 from rapidbyte.errors import ConnectorInvalidError, ErrorInfo, InternalError
 from rapidbyte.wasm.artifact import Artifact
 from rapidbyte.wasm.channel_imports import ChannelImports
+from rapidbyte.wasm.grants import NO_GRANTS, Grants
 from rapidbyte.wasm.linking import link, require_fitting, require_memory
 from rapidbyte.wasm.memory import GuestMemory
 from rapidbyte.wasm.report_imports import ReportImports
@@ -26,9 +28,11 @@ class Guest:
         artifact: Artifact,
         max_memory_bytes: int | None,
         imports: tuple[ChannelImports, SocketImports, ReportImports, StateImports],
+        grants: Grants = NO_GRANTS,
     ) -> None:
-        """Instantiate the module, which runs none of its code. Raises ConnectorInvalidError."""
+        """Instantiate the module, which runs none of its code. Raises ConnectorInvalidError, and what `grants` does."""
         self._name = name
+        self._grants = grants
         self._owned: list[Engine | Module | Store | Linker] = []
         try:
             with RUNTIME_LOCK:
@@ -90,7 +94,7 @@ class Guest:
         self._store = Store(self._engine)
         self._owned.append(self._store)
         self._store.set_epoch_deadline(1)
-        self._store.set_wasi(WasiConfig())
+        self._store.set_wasi(self._grants.wasi(os.environ))
         if max_memory_bytes is not None:
             require_memory(module, max_memory_bytes)
             self._store.set_limits(memory_size=max_memory_bytes)

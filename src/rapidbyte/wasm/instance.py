@@ -31,6 +31,7 @@ from rapidbyte.wasm.activity import Activity
 from rapidbyte.wasm.artifact import Artifact
 from rapidbyte.wasm.channel_imports import ChannelImports
 from rapidbyte.wasm.crash import crash_of
+from rapidbyte.wasm.grants import NO_GRANTS, Grants
 from rapidbyte.wasm.guarding import Refusals
 from rapidbyte.wasm.guest import Guest
 from rapidbyte.wasm.ports import NO_STATE, Port, StatePort
@@ -54,6 +55,7 @@ class InstanceSetup:
     frame_limits: FrameLimits
     max_memory_bytes: int | None
     state: StatePort = NO_STATE
+    grants: Grants = NO_GRANTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Instance:
         self._memory_bytes = 0
         try:
             imports = (self._channel, self._sockets, self._report, StateImports(self._refusals, setup.state))
-            self._guest = Guest(setup.name, artifact, setup.max_memory_bytes, imports)
+            self._guest = Guest(setup.name, artifact, setup.max_memory_bytes, imports, setup.grants)
         except BaseException:
             self._interrupt.close()
             raise

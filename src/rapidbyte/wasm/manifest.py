@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,6 +25,8 @@ class Manifest:
     sync_modes: tuple[SyncMode, ...]
     write_modes: tuple[WriteMode, ...]
     allowed_hosts: tuple[str, ...]
+    allowed_vars: tuple[str, ...]
+    allowed_preopens: tuple[str, ...]
     max_memory_bytes: int | None
     timeout_s: float | None
     config_schema: JsonObject
@@ -42,8 +45,18 @@ class _Network(_Part):
     allowed_hosts: tuple[str, ...] = ()
 
 
+class _Environment(_Part):
+    allowed_vars: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...] = ()
+
+
+class _Filesystem(_Part):
+    allowed_preopens: tuple[Annotated[str, Field(pattern=r"^/[^\x00]*$")], ...] = ()
+
+
 class _Permissions(_Part):
     network: _Network = _Network()
+    env: _Environment = _Environment()
+    fs: _Filesystem = _Filesystem()
 
 
 class _Limits(_Part):
@@ -94,6 +107,8 @@ def read_manifest(wasm: bytes) -> Manifest:
         sync_modes=document.capabilities.sync_modes,
         write_modes=document.capabilities.write_modes,
         allowed_hosts=document.permissions.network.allowed_hosts,
+        allowed_vars=document.permissions.env.allowed_vars,
+        allowed_preopens=document.permissions.fs.allowed_preopens,
         max_memory_bytes=document.limits.max_memory_bytes,
         timeout_s=document.limits.timeout_seconds,
         config_schema=document.config_schema,

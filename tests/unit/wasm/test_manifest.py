@@ -31,10 +31,26 @@ def test_absent_parts_are_the_narrowest() -> None:
         sync_modes=(),
         write_modes=(),
         allowed_hosts=(),
+        allowed_vars=(),
+        allowed_preopens=(),
         max_memory_bytes=None,
         timeout_s=None,
         config_schema={"type": "object"},
     )
+
+
+@pytest.mark.parametrize(
+    "permissions",
+    [
+        {"env": {"allowed_vars": ["A=B"]}},
+        {"env": {"allowed_vars": [""]}},
+        {"fs": {"allowed_preopens": ["data"]}},
+        {"fs": {"allowed_preopens": ["/data\0"]}},
+    ],
+)
+def test_names_that_cannot_be_granted_are_refused(permissions: dict[str, object]) -> None:
+    with pytest.raises(ConnectorInvalidError, match="permissions"):
+        read_manifest(_module(json.dumps(_DOCUMENT | {"permissions": permissions}).encode()))
 
 
 def test_keys_of_a_later_minor_version_are_ignored() -> None:
