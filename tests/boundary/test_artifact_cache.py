@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import multiprocessing
 import os
 from pathlib import Path
@@ -102,6 +103,65 @@ def test_a_directory_of_somebody_else_is_not_used(tmp_path: Path) -> None:
     os.chown(directory, 65534, 65534)
     assert not _loads(ArtifactCache(directory))
     assert list(directory.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("suffix", [".cwasm", ".sha256"])
+def test_a_file_of_somebody_else_is_made_again(tmp_path: Path, suffix: str) -> None:
+    cache = ArtifactCache(tmp_path / "aot")
+    cache.get(_WASM)
+    os.chown(_code(tmp_path / "aot").with_suffix(suffix), 65534, 65534)
+    assert _loads(cache)
+    assert _code(tmp_path / "aot").with_suffix(suffix).stat().st_uid == 0
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_file_that_others_can_write_is_made_again(tmp_path: Path, mode: int) -> None:
+    cache = ArtifactCache(tmp_path / "aot")
+    cache.get(_WASM)
+    _code(tmp_path / "aot").chmod(mode)
+    assert _loads(cache)
+    assert _code(tmp_path / "aot").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("mode", "is_kept"), [(0o755, True), (0o775, False), (0o757, False), (0o1777, True)])
+def test_a_directory_that_others_can_replace_is_not_used(tmp_path: Path, mode: int, is_kept: bool) -> None:
+    home = tmp_path / "home"
+    (home / "cache").mkdir(parents=True, mode=0o700)
+    home.chmod(mode)
+    assert _loads(ArtifactCache(home / "cache" / "aot")) == is_kept
+
+
+def test_a_link_on_the_way_is_followed_to_where_it_leads(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    (tmp_path / "cache").symlink_to(shared)
+    assert not _loads(ArtifactCache(tmp_path / "cache" / "aot"))
+
+
+def test_folders_that_are_made_on_the_way_are_private(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        assert _loads(ArtifactCache(tmp_path / "a" / "b" / "aot"))
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "a", tmp_path / "a" / "b")] == [0o700] * 2
+
+
+def test_another_runtime_or_processor_has_code_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = ArtifactCache(tmp_path / "aot")
+    found = {cache.get(_WASM).code}
+    with monkeypatch.context() as patch:
+        patch.setattr(importlib.metadata, "version", lambda _: "1.2.3")
+        found.add(cache.get(_WASM).code)
+    processor = tmp_path / "cpuinfo"
+    processor.write_text("flags : one two\n", encoding="ascii")
+    with monkeypatch.context() as patch:
+        patch.setattr("rapidbyte.wasm.artifact._CPU_FILE", processor)
+        found.add(cache.get(_WASM).code)
+    assert len(found) == 3
+    assert cache.get(_WASM).code in found
 
 
 def test_a_module_that_does_not_compile_is_refused(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """Compiled connectors: made once per module, runtime and machine, kept in the user's cache, and shared by processes.
 
-What is in the cache is native code that will be run. It is loaded only from a directory that is ours alone, from files
-that are ours, and when its digest is the one written beside it; anything else is compiled again and replaced. Where
-there is no such directory, the code is compiled for this process only.
+What is in the cache is native code that will be run. It is loaded only from a directory that is ours alone, and that
+nobody else can put another one in the place of; from files that are ours, and when its digest is the one written
+beside it; anything else is compiled again and replaced. Where there is no such directory, the code is compiled for this
+process only.
 """
 
 from __future__ import annotations
@@ -92,7 +93,9 @@ class ArtifactCache:
         return path
 
     def _claim_directory(self) -> None:
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for missing in reversed([self._directory, *self._directory.parents]):
+            missing.mkdir(mode=0o700, exist_ok=True)
+        _require_out_of_reach(self._directory.parent.resolve())
         status = self._directory.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             raise PermissionError(f"{self._directory} belongs to somebody else")
@@ -121,6 +124,16 @@ class ArtifactCache:
         except BaseException:
             os.unlink(temporary)
             raise
+
+
+def _require_out_of_reach(folder: Path) -> None:
+    """Raise PermissionError where somebody else could put another folder in the place of one on the way to `folder`."""
+    for place in (folder, *folder.parents):
+        status = place.stat()
+        if status.st_uid not in (0, os.geteuid()):
+            raise PermissionError(f"{place} belongs to somebody else, who could replace what is below it")
+        if status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX:
+            raise PermissionError(f"{place} can be written by others; chmod go-w {place}")
 
 
 def _compile(wasm: bytes) -> bytes:
@@ -156,7 +169,7 @@ def _own_content(path: Path) -> bytes | None:
         return None
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
             return None
         return file.read()
 
