@@ -139,7 +139,7 @@ class AnyCalls(RuleBasedStateMachine):
         self.interrupt = Interrupt()
         self.refusals = Refusals(self.interrupt)
         self.frames = FrameTable(_LIMITS, self.pool)
-        self.upstream = FrameQueue(100, MIB, self.pool)
+        self.upstream = FrameQueue(100, 16 * MIB, self.pool)
         self.downstream = FrameQueue(1000, 16 * MIB, self.pool)
         self.upstream_is_finished = False
         self.model: dict[int, int] = {}  # capacities by handle

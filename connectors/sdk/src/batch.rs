@@ -190,6 +190,9 @@ fn invalid(what: &str) -> Error {
 }
 
 #[cfg(test)]
+mod mutated;
+
+#[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
