@@ -1,0 +1,3 @@
+"""Lists the plugin of all tests."""
+
+pytest_plugins = ["harness.unused_plugins"]
