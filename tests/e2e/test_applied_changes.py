@@ -226,6 +226,15 @@ def test_identity_by_an_index_is_the_key(sync: Sync, run_sql: Sql, same: Same) -
     assert (code, "REPLICA IDENTITY FULL" in message) == ("key_not_told", True)
 
 
+def test_key_that_is_stored_out_of_line(sync: Sync, run_sql: Sql, same: Same) -> None:
+    run_sql("CREATE TABLE long (key text PRIMARY KEY, note text); ALTER TABLE long ALTER key SET STORAGE EXTERNAL")
+    run_sql("INSERT INTO long VALUES (repeat('a', 2500), 'a'), (repeat('b', 2500), 'b')")
+    sync(STREAMS=_streams("long"))
+    run_sql("UPDATE long SET note = note || '!'; UPDATE long SET key = repeat('c', 2500) WHERE note = 'b!'")
+    assert sync(STREAMS=_streams("long")).rows_written == 3
+    same("long")
+
+
 def test_key_of_all_columns(sync: Sync, run_sql: Sql, same: Same) -> None:
     run_sql("CREATE TABLE pairs (a numeric, b text, PRIMARY KEY (a, b)); INSERT INTO pairs VALUES (1.0, 'x'), (2, 'y')")
     sync(STREAMS=_streams("pairs"))
@@ -337,6 +346,24 @@ def test_tables_that_refer_to_each_other(sync: Sync, run_sql: Sql, same: Same, a
     run_sql("TRUNCATE parent, child; INSERT INTO parent (id) VALUES (1); INSERT INTO child VALUES (1, 1, 1)")
     sync(STREAMS=_FAMILY)
     same("parent", "child")
+
+
+def test_references_that_hold_at_the_commit_only(sync: Sync, run_sql: Sql, same: Same) -> None:
+    for schema in ("public", "lake"):
+        run_sql(f"CREATE SCHEMA IF NOT EXISTS {schema}; CREATE TABLE {schema}.hen (id int PRIMARY KEY, egg int)")
+        run_sql(f"CREATE TABLE {schema}.egg (id int PRIMARY KEY, hen int REFERENCES {schema}.hen DEFERRABLE)")
+        run_sql(f"ALTER TABLE {schema}.hen ADD FOREIGN KEY (egg) REFERENCES {schema}.egg DEFERRABLE")
+    fill = (
+        "BEGIN; SET CONSTRAINTS ALL DEFERRED; INSERT INTO egg SELECT n, n FROM generate_series({0}) AS n; "
+        "INSERT INTO hen SELECT n, n FROM generate_series({0}) AS n; COMMIT"
+    )
+    run_sql(fill.format("1, 9"))
+    sync(STREAMS=_streams("egg", "hen"))
+    same("egg", "hen")
+    run_sql(fill.format("10, 19"))
+    run_sql("BEGIN; SET CONSTRAINTS ALL DEFERRED; DELETE FROM hen WHERE id < 5; DELETE FROM egg WHERE id < 5; COMMIT")
+    sync(STREAMS=_streams("egg", "hen"))
+    same("egg", "hen")
 
 
 def test_changes_that_the_table_does_not_take_fail_the_run(sync: Sync, run_sql: Sql) -> None:
