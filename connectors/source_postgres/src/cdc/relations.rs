@@ -91,3 +91,40 @@ impl Mapping {
 fn value_at<'a>(tuple: &Tuple<'a>, place: usize) -> Datum<'a> {
     tuple.values.get(place).copied().unwrap_or(Datum::Null)
 }
+
+#[cfg(test)]
+mod tests {
+    use pgwire::pgoutput::{Datum, Old, Tuple};
+
+    use super::Mapping;
+
+    fn tuple<'a>(values: &[Datum<'a>]) -> Tuple<'a> {
+        Tuple { values: values.to_vec() }
+    }
+
+    /// A table of `wide` and its key `id`, which changes have the other way round.
+    fn mapping() -> Mapping {
+        Mapping { stream: 0, places: vec![Some(1), Some(0), None], key: vec![("id".into(), 0)] }
+    }
+
+    #[test]
+    fn what_a_change_leaves_out_is_taken_from_the_row_before_where_that_tells_it() {
+        let new = tuple(&[Datum::Unchanged, Datum::Unchanged]);
+        let values = |old: Option<&Old<'static>>| mapping().values(&new, old);
+        assert_eq!(values(None), [Datum::Unchanged, Datum::Unchanged, Datum::Null]);
+        let key = Old::Key(tuple(&[Datum::Text(b"7"), Datum::Null]));
+        assert_eq!(values(Some(&key)), [Datum::Unchanged, Datum::Text(b"7"), Datum::Null]);
+        let whole = Old::Whole(tuple(&[Datum::Text(b"7"), Datum::Null]));
+        assert_eq!(values(Some(&whole)), [Datum::Null, Datum::Text(b"7"), Datum::Null]);
+    }
+
+    #[test]
+    fn a_key_that_was_left_alone_is_no_other_key() {
+        let mapping = mapping();
+        let old = tuple(&[Datum::Text(b"7"), Datum::Null]);
+        let of = |new| mapping.old_key(&old, &tuple(&[new, Datum::Null]));
+        assert_eq!(of(Datum::Unchanged), None);
+        assert_eq!(of(Datum::Text(b"7")), None);
+        assert_eq!(of(Datum::Text(b"8")), Some(vec![("id", Datum::Text(b"7"))]));
+    }
+}
