@@ -9,7 +9,7 @@ use sdk::{Category, Error, Result, Socket, log};
 
 use super::event::{EventPlan, Events};
 use super::net::{Key, Net, NetRow, Source, net};
-use super::statements::{GONE, LEFT, ROW, Statements};
+use super::statements::{Parts, Statements};
 use crate::encode::Rows;
 use crate::plan::Plan;
 
@@ -17,6 +17,31 @@ const SEND_BYTES: usize = 256 * 1024;
 const NULL: [u8; 4] = (-1i32).to_be_bytes();
 /// The columns of a stage besides those of its table and its key.
 const OWN_COLUMNS: usize = 2;
+
+/// A stage with more rows is emptied before others are staged: that costs a file each time, and more each time within
+/// a transaction, and rows that are done with cost a look.
+const MOST_STAGED_ROWS: usize = 1000;
+
+/// What is in the stage of a table, of the round that is being applied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Staged {
+    rows: usize,
+    number: i32,
+}
+
+impl Staged {
+    /// What was staged was rolled back, and so may be that the stage was emptied.
+    pub(crate) fn forget(&mut self) {
+        self.rows = usize::MAX;
+    }
+}
+
+impl Default for Staged {
+    /// An earlier round may have left anything.
+    fn default() -> Staged {
+        Staged { rows: usize::MAX, number: 0 }
+    }
+}
 
 /// A table, and a batch of its changes.
 #[derive(Clone, Copy)]
@@ -31,7 +56,7 @@ pub(crate) struct Application<'a> {
 
 impl Application<'_> {
     /// Apply the changes in some rows of the batch, in their order.
-    pub(crate) fn apply(&self, connection: &mut Connection<Socket>, rows: &[usize]) -> Result<()> {
+    pub(crate) fn apply(&self, connection: &mut Connection<Socket>, rows: &[usize], staged: &mut Staged) -> Result<()> {
         let changes = Events::new(self.batch, self.events, self.plan)?.changes(rows)?;
         if let [change] = changes.as_slice()
             && let Some(from) = &change.old
@@ -40,42 +65,39 @@ impl Application<'_> {
         {
             let taken = change.unchanged.iter().map(|column| (*column, Source::Table)).collect();
             let row = NetRow { row: change.row, taken, from: Some(from.clone()) };
-            if self.is_moved_in_place(connection, row)? {
+            if self.is_moved_in_place(connection, row, staged)? {
                 return Ok(());
             }
         }
-        self.land(connection, &net(changes))
+        self.land(connection, &net(changes), staged)
     }
 
     /// Change the key of a row where it is, so that what refers to it follows or objects; whether it was there.
-    fn is_moved_in_place(&self, connection: &mut Connection<Socket>, row: NetRow) -> Result<bool> {
+    fn is_moved_in_place(&self, connection: &mut Connection<Socket>, row: NetRow, staged: &mut Staged) -> Result<bool> {
         let kept = row.taken.iter().map(|(column, _)| *column).collect();
-        self.stage(connection, &Net { rows: vec![row], ..Net::default() })?;
-        Ok(connection.execute_counted(&self.statements.move_in_place(&kept))? > 0)
+        let parts = self.stage(connection, &Net { rows: vec![row], ..Net::default() }, staged)?;
+        Ok(connection.execute_counted(&self.statements.move_in_place(parts.rows, &kept))? > 0)
     }
 
-    fn land(&self, connection: &mut Connection<Socket>, net: &Net) -> Result<()> {
-        let has_staged = !(net.gone.is_empty() && net.left.is_empty() && net.rows.is_empty());
-        if has_staged {
-            self.stage(connection, net)?;
-            log::point("destination.staged");
-        }
+    fn land(&self, connection: &mut Connection<Socket>, net: &Net, staged: &mut Staged) -> Result<()> {
+        let parts = self.stage(connection, net, staged)?;
+        log::point("destination.staged");
         if net.is_cleared {
             connection.execute(&self.statements.clear())?;
         }
         if !net.gone.is_empty() {
-            connection.execute(&self.statements.delete(GONE))?;
+            connection.execute(&self.statements.delete(parts.gone))?;
         }
         let of_table = |row: &NetRow| row.taken.clone().into_iter().filter(|(_, source)| *source == Source::Table);
         let kept: BTreeSet<usize> = net.rows.iter().flat_map(of_table).map(|(column, _)| column).collect();
-        if !kept.is_empty() && !connection.query(&self.statements.missing(), &[])?.is_empty() {
+        if !kept.is_empty() && !connection.query(&self.statements.missing(parts.rows), &[])?.is_empty() {
             return Err(self.row_missing());
         }
         if !net.rows.is_empty() {
-            connection.execute(&self.statements.upsert(&kept))?;
+            connection.execute(&self.statements.upsert(parts.rows, &kept))?;
         }
         if !net.left.is_empty() {
-            connection.execute(&self.statements.delete(LEFT))?;
+            connection.execute(&self.statements.delete(parts.left))?;
         }
         Ok(())
     }
@@ -90,11 +112,17 @@ impl Application<'_> {
         Error::new(Category::Data, "row_missing", message)
     }
 
-    /// Fill the stage with what is to be done, and check that casts keep what was staged.
-    fn stage(&self, connection: &mut Connection<Socket>, net: &Net) -> Result<()> {
-        connection.execute(&self.statements.empty_stage())?;
+    /// Stage what is to be done, and check that casts keep what was staged.
+    fn stage(&self, connection: &mut Connection<Socket>, net: &Net, staged: &mut Staged) -> Result<Parts> {
+        if staged.rows > MOST_STAGED_ROWS {
+            connection.execute(&self.statements.empty_stage())?;
+            staged.rows = 0;
+        }
+        let parts = Parts::of(staged.number);
+        staged.rows += net.gone.len() + net.left.len() + net.rows.len();
+        staged.number += 1;
         connection.begin_copy_in(&self.statements.copy_to_stage())?;
-        let copied = self.copy(connection, net);
+        let copied = self.copy(connection, net, parts);
         if copied.is_err() && !connection.is_idle() {
             connection.fail_copy_in("rapidbyte: a value cannot be sent")?;
         }
@@ -106,27 +134,27 @@ impl Application<'_> {
                 return Err(Error::new(Category::Data, "value_changed", message).detail("column", column));
             }
         }
-        Ok(())
+        Ok(parts)
     }
 
-    fn copy(&self, connection: &mut Connection<Socket>, net: &Net) -> Result<()> {
+    fn copy(&self, connection: &mut Connection<Socket>, net: &Net, parts: Parts) -> Result<()> {
         let mut copy = CopyIn::new(SEND_BYTES + SEND_BYTES / 4);
         let selected = self.plan.selected(self.batch)?;
         let values = Rows::new(&selected, self.plan.columns.iter().map(|column| column.encoding))?;
-        let gone = net.gone.iter().map(|key| (key, GONE));
-        for (key, part) in gone.chain(net.left.iter().map(|key| (key, LEFT))) {
+        let gone = net.gone.iter().map(|key| (key, parts.gone));
+        for (key, part) in gone.chain(net.left.iter().map(|key| (key, parts.left))) {
             self.write_key(key, part, copy.tuples())?;
             flush(connection, &mut copy)?;
         }
         for row in &net.rows {
-            self.write_row(row, &values, copy.tuples())?;
+            self.write_row(row, &values, parts.rows, copy.tuples())?;
             flush(connection, &mut copy)?;
         }
         connection.finish_copy_in(copy.finished())?;
         Ok(())
     }
 
-    fn write_key(&self, key: &Key, part: i16, out: &mut Vec<u8>) -> Result<()> {
+    fn write_key(&self, key: &Key, part: i32, out: &mut Vec<u8>) -> Result<()> {
         self.begin(out)?;
         let fields = split(key, self.events.key.len())?;
         for place in 0..self.plan.columns.len() {
@@ -139,7 +167,7 @@ impl Application<'_> {
         Ok(())
     }
 
-    fn write_row(&self, row: &NetRow, values: &Rows<'_>, out: &mut Vec<u8>) -> Result<()> {
+    fn write_row(&self, row: &NetRow, values: &Rows<'_>, part: i32, out: &mut Vec<u8>) -> Result<()> {
         self.begin(out)?;
         values.write_picked(out, |column| match row.taken.iter().find(|(taken, _)| *taken == column) {
             None => Some(row.row),
@@ -148,7 +176,7 @@ impl Application<'_> {
         })?;
         let of_table = row.taken.iter().filter(|(_, source)| *source == Source::Table);
         let kept: Vec<usize> = of_table.map(|(column, _)| *column).collect();
-        self.end(row.from.as_ref(), &kept, ROW, out);
+        self.end(row.from.as_ref(), &kept, part, out);
         Ok(())
     }
 
@@ -159,7 +187,7 @@ impl Application<'_> {
         Ok(())
     }
 
-    fn end(&self, from: Option<&Key>, kept: &[usize], part: i16, out: &mut Vec<u8>) {
+    fn end(&self, from: Option<&Key>, kept: &[usize], part: i32, out: &mut Vec<u8>) {
         match from {
             Some(key) => out.extend_from_slice(key),
             None => (0..self.events.key.len()).for_each(|_| out.extend(NULL)),
@@ -170,7 +198,7 @@ impl Application<'_> {
             out.extend((self.plan.columns.len() as i32).to_be_bytes());
             out.extend((0..self.plan.columns.len()).map(|place| u8::from(kept.contains(&place))));
         }
-        out.extend(2i32.to_be_bytes());
+        out.extend(4i32.to_be_bytes());
         out.extend(part.to_be_bytes());
     }
 }

@@ -9,7 +9,7 @@ use arrow_array::RecordBatch;
 use pgwire::Connection;
 use sdk::{Category, Error, Result, Socket, log};
 
-use super::apply::Application;
+use super::apply::{Application, Staged};
 use super::event::{EventPlan, Events};
 use super::order::{Order, Step, cuts, is_going};
 use super::statements::Statements;
@@ -67,7 +67,14 @@ impl Round {
             return Ok(BTreeMap::new());
         }
         log::point("destination.before_round");
-        let mut work = Work { connection, tables, order, batches: &self.batches, rejected: BTreeMap::new() };
+        let mut work = Work {
+            connection,
+            tables,
+            order,
+            batches: &self.batches,
+            staged: BTreeMap::new(),
+            rejected: BTreeMap::new(),
+        };
         let mut ordered = Vec::new();
         for (table, arrived) in &self.batches {
             let mut steps = work.steps(*table, &arrived.batch)?;
@@ -93,6 +100,7 @@ struct Work<'a> {
     tables: &'a Tables<'a>,
     order: &'a Order,
     batches: &'a BTreeMap<usize, Arrived>,
+    staged: BTreeMap<usize, Staged>,
     rejected: BTreeMap<usize, u64>,
 }
 
@@ -144,6 +152,7 @@ impl<'a> Work<'a> {
             }
             Err(error) if self.connection.is_idle() && error.category == Category::Data => {
                 self.connection.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")?;
+                self.staged.values_mut().for_each(Staged::forget);
                 Ok(Some(error))
             }
             Err(error) => Err(error),
@@ -160,8 +169,9 @@ impl<'a> Work<'a> {
             let Target { plan, events, statements, .. } = target;
             let application = Application { plan, events, statements, batch: &arrived.batch, is_in_place };
             let rows = rows.get(&table).map_or(&[][..], Vec::as_slice);
+            let staged = self.staged.entry(table).or_default();
             application
-                .apply(self.connection, rows)
+                .apply(self.connection, rows, staged)
                 .map_err(|error| error.detail("table", target.name.display_name()))?;
         }
         Ok(())

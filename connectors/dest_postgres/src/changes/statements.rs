@@ -8,10 +8,24 @@ use super::{Deletes, EventPlan, FLAG};
 use crate::landing::is_same_where_equal;
 use crate::plan::{Plan, PlannedColumn, cast, sent_type};
 
-/// What becomes of a staged row; `PART` has the number.
-pub(crate) const ROW: i16 = 0;
-pub(crate) const GONE: i16 = 1;
-pub(crate) const LEFT: i16 = 2;
+/// What becomes of staged rows, by the number of their part: those of several changes may wait in one stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parts {
+    /// They come.
+    pub(crate) rows: i32,
+    /// Rows with their keys go before others come.
+    pub(crate) gone: i32,
+    /// Rows with their keys go after that.
+    pub(crate) left: i32,
+}
+
+impl Parts {
+    /// The parts of the `number`-th time that something is staged.
+    pub(crate) fn of(number: i32) -> Parts {
+        let first = number * 3;
+        Parts { rows: first, gone: first + 1, left: first + 2 }
+    }
+}
 
 /// A byte for each column of a row: 1 where its value is in the table. NULL where all are told.
 const KEPT: &str = "\"_rb_kept\"";
@@ -44,7 +58,7 @@ impl Statements {
         let columns = own.chain(from).map(|(name, type_name)| format!("{name} {type_name}"));
         format!(
             "DROP TABLE IF EXISTS pg_temp.{stage}; CREATE TEMPORARY TABLE {stage} ({}, {KEPT} pg_catalog.bytea, \
-             {PART} pg_catalog.int2) ON COMMIT DELETE ROWS",
+             {PART} pg_catalog.int4) ON COMMIT DELETE ROWS",
             columns.collect::<Vec<_>>().join(", "),
             stage = self.stage
         )
@@ -72,7 +86,7 @@ impl Statements {
     }
 
     /// Take rows away whose keys are staged as `part`.
-    pub(crate) fn delete(&self, part: i16) -> String {
+    pub(crate) fn delete(&self, part: i32) -> String {
         let (table, staged, same) = (&self.plan.table, self.staged(), self.is_key_of(&self.own_names()));
         match self.deletes {
             Deletes::Hard => {
@@ -86,9 +100,9 @@ impl Statements {
     }
 
     /// Finds a row that needs a value of the table's, which does not have it.
-    pub(crate) fn missing(&self) -> String {
+    pub(crate) fn missing(&self, part: i32) -> String {
         format!(
-            "SELECT 1 FROM {} AS new WHERE new.{PART} = {ROW} AND new.{KEPT} IS NOT NULL \
+            "SELECT 1 FROM {} AS new WHERE new.{PART} = {part} AND new.{KEPT} IS NOT NULL \
              AND NOT EXISTS (SELECT FROM {} AS old WHERE {}) LIMIT 1",
             self.staged(),
             self.plan.table,
@@ -97,7 +111,7 @@ impl Statements {
     }
 
     /// Bring the staged rows; those of `kept` have values in the table.
-    pub(crate) fn upsert(&self, kept: &BTreeSet<usize>) -> String {
+    pub(crate) fn upsert(&self, part: i32, kept: &BTreeSet<usize>) -> String {
         let values = self.plan.columns.iter().enumerate().map(|(place, column)| {
             let name = identifier(&column.target.name);
             let value = cast(column, format!("new.{name}"));
@@ -115,7 +129,7 @@ impl Statements {
             format!(" LEFT JOIN {} AS old ON {}", self.plan.table, self.is_source())
         };
         format!(
-            "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {} AS new{join} WHERE new.{PART} = {ROW}{}",
+            "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {} AS new{join} WHERE new.{PART} = {part}{}",
             self.plan.table,
             self.written_names().join(", "),
             self.staged(),
@@ -124,14 +138,14 @@ impl Statements {
     }
 
     /// Change the one staged row where it is, with its key; the columns of `kept` stay as they are.
-    pub(crate) fn move_in_place(&self, kept: &BTreeSet<usize>) -> String {
+    pub(crate) fn move_in_place(&self, part: i32, kept: &BTreeSet<usize>) -> String {
         let told = self.plan.columns.iter().enumerate().filter(|(place, _)| !kept.contains(place));
         let settings = told.map(|(_, column)| {
             let name = identifier(&column.target.name);
             format!("{name} = {}", cast(column, format!("new.{name}")))
         });
         format!(
-            "UPDATE {} AS old SET {} FROM {} AS new WHERE {}",
+            "UPDATE {} AS old SET {} FROM {} AS new WHERE new.{PART} = {part} AND {}",
             self.plan.table,
             settings.collect::<Vec<_>>().join(", "),
             self.staged(),
@@ -200,7 +214,7 @@ mod tests {
 
     use pgwire::oid;
 
-    use super::{GONE, Statements};
+    use super::{Parts, Statements};
     use crate::changes::Deletes;
     use crate::encode::Encoding;
     use crate::landing::Way;
@@ -226,14 +240,14 @@ mod tests {
 
     #[test]
     fn rows_are_staged_with_the_keys_they_come_from() {
-        let expected = r#"DROP TABLE IF EXISTS pg_temp.stage; CREATE TEMPORARY TABLE stage ("id" integer, "span" pg_catalog.text, "_rb_from_1" integer, "_rb_kept" pg_catalog.bytea, "_rb_part" pg_catalog.int2) ON COMMIT DELETE ROWS"#;
+        let expected = r#"DROP TABLE IF EXISTS pg_temp.stage; CREATE TEMPORARY TABLE stage ("id" integer, "span" pg_catalog.text, "_rb_from_1" integer, "_rb_kept" pg_catalog.bytea, "_rb_part" pg_catalog.int4) ON COMMIT DELETE ROWS"#;
         assert_eq!(statements(Deletes::Hard).create_stage(), expected);
     }
 
     #[test]
     fn whole_rows_need_no_look_at_the_table() {
         let expected = r#"INSERT INTO "s"."t" ("id", "span") OVERRIDING SYSTEM VALUE SELECT new."id", new."span"::interval FROM pg_temp.stage AS new WHERE new."_rb_part" = 0 ON CONFLICT ("id") DO UPDATE SET "span" = EXCLUDED."span""#;
-        assert_eq!(statements(Deletes::Hard).upsert(&BTreeSet::new()), expected);
+        assert_eq!(statements(Deletes::Hard).upsert(0, &BTreeSet::new()), expected);
     }
 
     #[test]
@@ -242,23 +256,22 @@ mod tests {
         let value =
             r#"CASE WHEN pg_catalog.get_byte(new."_rb_kept", 1) = 1 THEN old."span" ELSE new."span"::interval END"#;
         let join = r#"FROM pg_temp.stage AS new LEFT JOIN "s"."t" AS old ON old."id" = new."_rb_from_1""#;
-        let hard = statements(Deletes::Hard).upsert(&kept);
+        let hard = statements(Deletes::Hard).upsert(0, &kept);
         assert!(hard.contains(&format!(r#"SELECT new."id", {value} {join} WHERE"#)), "{hard}");
-        let flag = statements(Deletes::Flag).upsert(&kept);
+        let flag = statements(Deletes::Flag).upsert(0, &kept);
         assert!(flag.contains(&format!(r#"{value}, false {join} AND NOT old.{FLAGGED} WHERE"#)), "{flag}");
         assert!(flag.ends_with(&format!("{FLAGGED} = EXCLUDED.{FLAGGED}")), "{flag}");
-        let moved =
-            r#"UPDATE "s"."t" AS old SET "id" = new."id" FROM pg_temp.stage AS new WHERE old."id" = new."_rb_from_1""#;
-        assert_eq!(statements(Deletes::Hard).move_in_place(&kept), moved);
+        let moved = r#"UPDATE "s"."t" AS old SET "id" = new."id" FROM pg_temp.stage AS new WHERE new."_rb_part" = 0 AND old."id" = new."_rb_from_1""#;
+        assert_eq!(statements(Deletes::Hard).move_in_place(0, &kept), moved);
     }
 
     #[test]
     fn rows_that_go_are_deleted_or_flagged() {
         let hard =
             r#"DELETE FROM "s"."t" AS old USING pg_temp.stage AS new WHERE new."_rb_part" = 1 AND old."id" = new."id""#;
-        assert_eq!(statements(Deletes::Hard).delete(GONE), hard);
+        assert_eq!(statements(Deletes::Hard).delete(Parts::of(0).gone), hard);
         let flag = r#"UPDATE "s"."t" AS old SET "_rb_deleted" = true FROM pg_temp.stage AS new WHERE new."_rb_part" = 1 AND old."id" = new."id" AND NOT old."_rb_deleted""#;
-        assert_eq!(statements(Deletes::Flag).delete(GONE), flag);
+        assert_eq!(statements(Deletes::Flag).delete(Parts::of(0).gone), flag);
         let clear = r#"UPDATE "s"."t" SET "_rb_deleted" = true WHERE NOT "_rb_deleted""#;
         assert_eq!(statements(Deletes::Flag).clear(), clear);
     }
