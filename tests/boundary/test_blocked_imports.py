@@ -27,12 +27,13 @@ _WAIT_FOR_BYTES = """(i64.store (i32.const 128) (global.get $a)) (i32.store (i32
     (i64.extend_i32_s (call $sock_wait (i32.const 128) (i32.const 1) (i32.const -1)))"""
 _START_TLS = f"""(i64.extend_i32_s
     (call $sock_start_tls (global.get $a) (i32.const 64) (i32.const {len(_REQUEST)}) (i32.const 60000)))"""
-_ALL = {
-    "waits for nothing": _WAIT_FOR_NOTHING,
-    "waits for bytes": f"(global.set $a {_CONNECT}) {_WAIT_FOR_BYTES}",
-    "connects": _CONNECT.replace("{port}", "{full_port}"),
-    "looks a name up": _LOOK_UP,
-    "starts TLS": f"(global.set $a {_CONNECT}) {_START_TLS}",
+_CONNECTED = f"(global.set $a {_CONNECT})"
+_ALL = {  # what goes before, and what blocks
+    "waits for nothing": ("", _WAIT_FOR_NOTHING),
+    "waits for bytes": (_CONNECTED, _WAIT_FOR_BYTES),
+    "connects": ("", _CONNECT.replace("{port}", "{full_port}")),
+    "looks a name up": ("", _LOOK_UP),
+    "starts TLS": (_CONNECTED, _START_TLS),
 }
 
 
@@ -60,16 +61,19 @@ def ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, int]]:
         yield {"port": silent.getsockname()[1], "full_port": full.getsockname()[1]}
 
 
-def _guest(body: str, ports: dict[str, int]) -> bytes:
+def _guest(doing: str, ports: dict[str, int]) -> bytes:
+    """Make a guest that says a word just before it blocks."""
+    before, blocking = _ALL[doing]
+    told = "(drop (call $log (i32.const 4) (i32.const 0) (i32.const 1)))"
+    body = f"{before} {told} (call $reply {blocking})"
     for name, port in ports.items():
         body = body.replace(f"{{{name}}}", str(port))
-    told = "(drop (call $log (i32.const 4) (i32.const 0) (i32.const 1)))"
-    return build({"rb_check": f"{told} (call $reply {body})"}, fields=_FIELDS)
+    return build({"rb_check": body}, fields=_FIELDS)
 
 
 @pytest.mark.parametrize("doing", _ALL)
 def test_the_deadline_ends_a_guest_that_is_blocked_in_an_import(host: Host, ports: dict[str, int], doing: str) -> None:
-    with host.start(_guest(_ALL[doing], ports), timeout_s=0.3) as instance:
+    with host.start(_guest(doing, ports), timeout_s=0.3) as instance:
         assert instance.call(Call.CHECK, {}) == Status.TIMED_OUT
 
 
@@ -79,7 +83,7 @@ def test_an_order_to_stop_ends_a_guest_that_is_blocked_in_an_import(
 ) -> None:
     begun = threading.Event()
     host.on_log = lambda _level, _line: begun.set()
-    with host.start(_guest(_ALL[doing], ports), timeout_s=60) as instance:
+    with host.start(_guest(doing, ports), timeout_s=60) as instance:
 
         def stop() -> None:
             assert begun.wait(10)
