@@ -409,6 +409,20 @@ class Check:
     message: str
 
 
+Detail = str | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a source keeps for a pipeline between its runs; only what `is_ours`, made for it, is ever dropped."""
+
+    kind: str
+    name: str
+    is_ours: bool
+    is_dropped: bool
+    details: Mapping[str, Detail]
+
+
 @dataclass(frozen=True, slots=True)
 class CheckReport:
     """All checks of a pipeline."""

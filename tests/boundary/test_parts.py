@@ -109,4 +109,4 @@ def test_only_a_source_that_runs_gets_ranges(host: Host) -> None:
         assert destination.run(_RUN, inlet) == Status.BAD_STATE
     with host.start(build({"rb_run": body})) as source:
         assert source.run(_RUN, Outlet(FrameQueue(1, KIB, host.pool), lambda _: None)) == Status.BAD_STATE
-        assert source.call(Call.PUBLISH, {}) == {}
+        assert (source.call(Call.PUBLISH, {}), source.call(Call.HOLDINGS, {})) == ({}, {})

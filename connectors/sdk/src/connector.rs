@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::channel::Inbox;
 use crate::error::Result;
 use crate::request::{
-    Check, Moved, PrepareRequest, PreparedStreams, PublishRequest, Reshaped, ResumeRequest, Resumed, RunRequest,
-    Server, Stream, StreamRequest, TargetPlan,
+    Check, Holding, HoldingsRequest, Moved, PrepareRequest, PreparedStreams, PublishRequest, Reshaped, ResumeRequest,
+    Resumed, RunRequest, Server, Stream, StreamRequest, TargetPlan,
 };
 use crate::transform::Rejects;
 
@@ -31,6 +31,12 @@ pub trait Connector: Sized {
 pub trait Source: Connector {
     /// List what can be read.
     fn discover(&mut self) -> Result<Vec<Stream>>;
+
+    /// List what the other side keeps for a pipeline between its runs, and drop what was made for it, where that is asked
+    /// for. Most keep nothing.
+    fn holdings(&mut self, _request: HoldingsRequest) -> Result<Vec<Holding>> {
+        Ok(Vec::new())
+    }
 
     /// Look the streams up; the answer is in the order of the request, with the projection applied.
     fn prepare(&mut self, request: PrepareRequest) -> Result<PreparedStreams>;

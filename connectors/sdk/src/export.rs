@@ -12,7 +12,7 @@ use crate::channel::Inbox;
 use crate::connector::{Connector, Destination, Source, Transform};
 use crate::error::{Category, Error, Result};
 use crate::log;
-use crate::request::{PrepareRequest, PublishRequest, ResumeRequest, RunRequest};
+use crate::request::{HoldingsRequest, PrepareRequest, PublishRequest, ResumeRequest, RunRequest};
 use crate::transform;
 
 /// A call of the lifecycle.
@@ -22,6 +22,7 @@ pub enum Call {
     Open,
     Check,
     Discover,
+    Holdings,
     Prepare,
     Resume,
     Run,
@@ -37,6 +38,7 @@ impl Call {
             Call::Open => "open",
             Call::Check => "check",
             Call::Discover => "discover",
+            Call::Holdings => "holdings",
             Call::Prepare => "prepare",
             Call::Resume => "resume",
             Call::Run => "run",
@@ -69,6 +71,7 @@ struct OpenRequest {
 pub fn serve_source<T: Source>(instance: &Instance<T>, call: Call, pointer: *mut u8, length: usize) -> i64 {
     serve(instance, call, pointer, length, |source, request| match call {
         Call::Discover => Ok(json!({"streams": source.discover()?})),
+        Call::Holdings => Ok(json!({"holdings": source.holdings(parse::<HoldingsRequest>(request)?)?})),
         Call::Prepare => value(&source.prepare(parse::<PrepareRequest>(request)?)?),
         Call::Run => Ok(json!({"streams": source.run(&parse::<RunRequest>(request)?)?})),
         Call::Spec | Call::Open | Call::Check | Call::Resume | Call::Publish | Call::Finish | Call::Close => {
@@ -106,7 +109,9 @@ pub fn serve_destination<T: Destination>(instance: &Instance<T>, call: Call, poi
             destination.finish()?;
             Ok(json!({}))
         }
-        Call::Spec | Call::Open | Call::Check | Call::Discover | Call::Close => Err(Error::not_supported(call.name())),
+        Call::Spec | Call::Open | Call::Check | Call::Discover | Call::Holdings | Call::Close => {
+            Err(Error::not_supported(call.name()))
+        }
     })
 }
 
@@ -130,9 +135,13 @@ fn serve<T: Connector>(
             }
             Call::Check => Ok(json!({"checks": opened(connector)?.check()?})),
             Call::Close => close(connector.take()),
-            Call::Discover | Call::Prepare | Call::Resume | Call::Run | Call::Publish | Call::Finish => {
-                of_kind(opened(connector)?, &request)
-            }
+            Call::Discover
+            | Call::Holdings
+            | Call::Prepare
+            | Call::Resume
+            | Call::Run
+            | Call::Publish
+            | Call::Finish => of_kind(opened(connector)?, &request),
         }
     });
     let document = match outcome {
@@ -221,6 +230,7 @@ macro_rules! export_connector {
             $crate::export_connector!(@call $serve, rb_open, Open);
             $crate::export_connector!(@call $serve, rb_check, Check);
             $crate::export_connector!(@call $serve, rb_discover, Discover);
+            $crate::export_connector!(@call $serve, rb_holdings, Holdings);
             $crate::export_connector!(@call $serve, rb_prepare, Prepare);
             $crate::export_connector!(@call $serve, rb_resume, Resume);
             $crate::export_connector!(@call $serve, rb_run, Run);

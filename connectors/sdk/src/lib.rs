@@ -31,9 +31,10 @@ pub use frame::Frame;
 pub use range::next_range;
 pub use reject::{Rejection, reject};
 pub use request::{
-    Check, CheckStatus, CheckpointInterval, Column, DataErrorPolicy, Moved, NewColumn, NullCursor, NullabilityChange,
-    PrepareRequest, PreparedStreams, PublishRequest, Reader, Receipt, RemovedColumn, Reshaped, ResumeRequest, Resumed,
-    RunRequest, SchemaEvolution, Server, Stream, StreamRequest, SyncMode, TargetPlan, TypeChange, WriteMode,
+    Check, CheckStatus, CheckpointInterval, Column, DataErrorPolicy, Holding, HoldingsRequest, Moved, NewColumn,
+    NullCursor, NullabilityChange, PrepareRequest, PreparedStreams, PublishRequest, Reader, Receipt, RemovedColumn,
+    Reshaped, ResumeRequest, Resumed, RunRequest, SchemaEvolution, Server, Stream, StreamRequest, SyncMode, TargetPlan,
+    TypeChange, WriteMode,
 };
 pub use socket::{Socket, TlsRequest, Verify};
 pub use transform::Rejects;

@@ -26,6 +26,26 @@ pub struct Check {
     pub message: String,
 }
 
+/// What the other side keeps for a pipeline between its runs, such as a replication slot.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Holding {
+    /// What it is, for people.
+    pub kind: String,
+    pub name: String,
+    /// It was made for the pipeline; what was not is never dropped.
+    pub is_ours: bool,
+    pub is_dropped: bool,
+    /// A flat object of what else is known of it.
+    pub details: Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct HoldingsRequest {
+    pub pipeline: String,
+    /// Drop what was made for the pipeline.
+    pub is_dropped: bool,
+}
+
 /// A column; `type` is the source's own name of its type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {

@@ -24,8 +24,8 @@ mod snapshot;
 mod table;
 
 use sdk::{
-    Check, CheckStatus, Connector, Moved, PrepareRequest, PreparedStreams, Result, RunRequest, Server, Source, Stream,
-    SyncMode, log,
+    Check, CheckStatus, Connector, Holding, HoldingsRequest, Moved, PrepareRequest, PreparedStreams, Result,
+    RunRequest, Server, Source, Stream, SyncMode, log,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -84,6 +84,10 @@ impl Source for PostgresSource {
         let schema = self.session.config.schema.clone();
         let tables = catalog::tables(&mut self.session.connection, &schema)?;
         Ok(tables.into_iter().map(Table::into_stream).collect())
+    }
+
+    fn holdings(&mut self, request: HoldingsRequest) -> Result<Vec<Holding>> {
+        cdc::holdings(&mut self.session, &self.names, &request)
     }
 
     fn prepare(&mut self, request: PrepareRequest) -> Result<PreparedStreams> {

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from rapidbyte import __version__
 
-COMMAND_NAMES = ("run", "check", "discover", "schema", "demo", "runs", "dlq", "state")
+COMMAND_NAMES = ("run", "check", "discover", "schema", "demo", "runs", "dlq", "state", "cdc")
 _EPILOG = """\
 exit codes:
   0  done
@@ -35,6 +35,7 @@ class Options:
     file: Path | None = None
     is_dry: bool = False
     is_kept: bool = False
+    is_sure: bool = False
     pipeline: str | None = None
     stream: str | None = None
     run_id: str | None = None
@@ -88,6 +89,7 @@ def _parser() -> _Parser:
     keep = "leave the private Postgres running and show its DSN"
     demo.add_argument("--keep", dest="is_kept", action="store_true", help=keep)
     _add_state_commands(commands, shared)
+    _add_cdc(commands, [file, shared])
     return parser
 
 
@@ -124,6 +126,16 @@ def _add_state_commands(commands: argparse._SubParsersAction[_Parser], shared: _
     reset = actions.add_parser("reset", parents=parents, help="forget what is kept for a pipeline")
     reset.add_argument("pipeline", metavar="PIPELINE")
     reset.add_argument("--stream", metavar="NAME", help="only what is kept for this stream")
+
+
+def _add_cdc(commands: argparse._SubParsersAction[_Parser], parents: Sequence[_Parser]) -> None:
+    cdc = commands.add_parser("cdc", help="show and drop what a source keeps for a pipeline of changes")
+    actions = cdc.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("status", parents=parents, help="show the slot and publication, and how far behind they are")
+    dropped = actions.add_parser("drop", parents=parents, help="drop those that were made for the pipeline")
+    dropped.add_argument(
+        "--yes", dest="is_sure", action="store_true", help="do it; else only tell what would be dropped"
+    )
 
 
 def _add_replay(actions: argparse._SubParsersAction[_Parser], shared: _Parser) -> None:

@@ -13,6 +13,7 @@ from rapidbyte.engine.events import (
     StreamProgress,
     StreamStarted,
 )
+from rapidbyte.engine.holdings import holdings
 from rapidbyte.engine.preview import preview_pipeline
 from rapidbyte.engine.replay import replay_dead_letters
 from rapidbyte.engine.run import run_pipeline
@@ -29,6 +30,7 @@ __all__ = [
     "StreamStarted",
     "check_pipeline",
     "discover",
+    "holdings",
     "preview_pipeline",
     "replay_dead_letters",
     "run_pipeline",

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from rapidbyte.engine.resumption import Receipt
 from rapidbyte.errors import ErrorInfo, InternalError
-from rapidbyte.model import CheckpointInterval, CheckStatus, Column, JsonObject, Stream, StreamSpec
+from rapidbyte.model import CheckpointInterval, CheckStatus, Column, Detail, Holding, JsonObject, Stream, StreamSpec
 
 NO_RUN = ""  # the id of what looks at streams and moves none
 
@@ -95,10 +95,24 @@ class _Findings(BaseModel):
     checks: list[_Finding]
 
 
+class _Holding(BaseModel):
+    model_config = ConfigDict(strict=True)
+    kind: str
+    name: str
+    is_ours: bool
+    is_dropped: bool
+    details: dict[str, Detail]
+
+
+class _Holdings(BaseModel):
+    holdings: list[_Holding] = []  # of a guest without the call
+
+
 _STREAMS = TypeAdapter(_Streams)
 _RESHAPED = TypeAdapter(_ReshapedStreams)
 _MOVED = TypeAdapter(_MovedStreams)
 _FINDINGS = TypeAdapter(_Findings)
+_HOLDINGS = TypeAdapter(_Holdings)
 _RESUMED = TypeAdapter(_Resumed)
 _TARGET_PLANS = TypeAdapter(_TargetPlans)
 
@@ -260,6 +274,14 @@ def read_resumed(value: object, connector: str) -> Resumed:
 def read_findings(value: object, connector: str) -> tuple[Finding, ...]:
     """Read what `rb_check` gave."""
     return tuple(Finding(item.name, item.status, item.message) for item in _read(_FINDINGS, value, connector).checks)
+
+
+def read_holdings(value: object, connector: str) -> tuple[Holding, ...]:
+    """Read what `rb_holdings` gave."""
+    return tuple(
+        Holding(item.kind, item.name, item.is_ours, item.is_dropped, item.details)
+        for item in _read(_HOLDINGS, value, connector).holdings
+    )
 
 
 def require_moved(value: object, connector: str, stream: int, rows: int) -> None:

@@ -75,6 +75,7 @@ class Call(Enum):
     OPEN = "rb_open"
     CHECK = "rb_check"
     DISCOVER = "rb_discover"
+    HOLDINGS = "rb_holdings"
     PREPARE = "rb_prepare"
     RESUME = "rb_resume"
     RUN = "rb_run"
@@ -83,5 +84,5 @@ class Call(Enum):
     CLOSE = "rb_close"
 
 
-# Since version 1.1, and `rb_publish` 1.2: a guest without them answers them with an empty object.
-OPTIONAL_CALLS = frozenset((Call.RESUME, Call.PUBLISH, Call.FINISH))
+# Since version 1.1, `rb_publish` and `rb_holdings` 1.2: a guest without them answers them with an empty object.
+OPTIONAL_CALLS = frozenset((Call.HOLDINGS, Call.RESUME, Call.PUBLISH, Call.FINISH))

@@ -59,6 +59,8 @@ def options(command: str, **given: object) -> Options:
         ),
         ("state list --pipeline p -q", options("state", action="list", pipeline="p", is_quiet=True)),
         ("state show p --state s.db", options("state", action="show", pipeline="p", state="s.db")),
+        ("cdc status p.yaml --json", options("cdc", action="status", file=Path("p.yaml"), is_json=True)),
+        ("cdc drop p.yaml --yes", options("cdc", action="drop", file=Path("p.yaml"), is_sure=True)),
         ("state reset p --stream s", options("state", action="reset", pipeline="p", stream="s")),
     ],
 )
@@ -71,7 +73,7 @@ def test_command_line_is_read(arguments: str, expected: Options) -> None:
     [
         ("", "the following arguments are required: COMMAND"),
         ("rnu p.yaml", "'rnu' is not a command; did you mean 'run'?"),
-        ("sync", "'sync' is not a command; the commands are run, check, discover, schema, demo, runs, dlq, state"),
+        ("sync", "'sync' is not a command; the commands are run, check, discover, schema, demo, runs, dlq, state, cdc"),
         ("p.yaml", "'p.yaml' is not a command; to move its data: rapidbyte run p.yaml"),
         ("run", "the following arguments are required: FILE"),
         ("run a.yaml b.yaml", "unrecognized arguments: b.yaml"),
@@ -81,6 +83,7 @@ def test_command_line_is_read(arguments: str, expected: Options) -> None:
         ("dlq", "the following arguments are required: ACTION"),
         ("dlq show 0", "argument ID: '0' is not the id of a row"),
         ("dlq show 9223372036854775808", "argument ID: '9223372036854775808' is not the id of a row"),
+        ("cdc", "the following arguments are required: ACTION"),
         ("state reset", "the following arguments are required: PIPELINE"),
         ("runs --limit x", "argument --limit: 'x' is not a whole number of at least 1"),
     ],

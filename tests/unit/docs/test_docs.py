@@ -89,7 +89,7 @@ def test_commands_of_pants_have_a_goal_and_targets_that_exist(document: str) -> 
 
 def test_commands_of_rapidbyte_exist() -> None:
     named = {call[0] for document in GUIDES for call in commands_of(document, "rapidbyte")}
-    assert named == {"--help", "check", "demo", "discover", "dlq", "run", "runs", "schema", "state"}
+    assert named == {"--help", "cdc", "check", "demo", "discover", "dlq", "run", "runs", "schema", "state"}
     assert named - {"--help"} <= set(COMMAND_NAMES)
 
 

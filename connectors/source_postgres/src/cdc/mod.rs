@@ -2,10 +2,12 @@
 //!
 //! [`server`], [`requirements`] and [`publication`] say before a run what is missing; [`slot`] keeps the log,
 //! [`snapshot`] copies what was there before it, [`changes`] reads on; [`relations`] and [`text_value`] turn changes into
-//! [`event`]s, which leave by the [`outbox`]; [`identity`] is what they tell rows apart by. [`place`] is how far all of that came.
+//! [`event`]s, which leave by the [`outbox`]; [`identity`] is what they tell rows apart by. [`place`] is how far all of that came,
+//! and [`holdings`] what stays in the server when a pipeline is given up.
 
 mod changes;
 mod event;
+mod holdings;
 mod identity;
 mod names;
 mod outbox;
@@ -20,7 +22,7 @@ mod text_value;
 
 use pgwire::replication::status_update;
 use pgwire::{Connection, Lsn, Session, identifier, literal};
-use sdk::{Moved, Result, RunRequest, Socket, log};
+use sdk::{Holding, HoldingsRequest, Moved, Result, RunRequest, Socket, log};
 
 pub(crate) use event::{Purpose, events_of};
 pub(crate) use identity::with_identity;
@@ -36,6 +38,13 @@ use place::{Place, Snapshot};
 /// Far more than a batch may wait for a destination that is slow; the server gives readers up that say nothing for so long.
 const SESSION_SETTINGS: &str = "SET wal_sender_timeout = '1h'";
 const PAUSE_MS: i32 = 20;
+
+/// What the server keeps for a pipeline; with `is_dropped`, what was made for it is dropped.
+pub(crate) fn holdings(session: &mut Session, config: &NamesConfig, request: &HoldingsRequest) -> Result<Vec<Holding>> {
+    let names = Names::new(config, &session.config.database, &request.pipeline);
+    let work = if request.is_dropped { holdings::drop_ours } else { holdings::list };
+    work(&mut session.connection, &names)
+}
 
 /// The changes of some tables, up to where the log ended when they were looked up.
 #[derive(Clone, Debug)]

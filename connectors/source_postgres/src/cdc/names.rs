@@ -20,6 +20,8 @@ pub(crate) struct NamesConfig {
 pub(crate) struct Names {
     pub(crate) slot: String,
     pub(crate) publication: String,
+    /// The slot was made for the pipeline, under a name that nothing else has.
+    pub(crate) is_slot_ours: bool,
     /// The publication belongs to the pipeline, which may add tables to it.
     pub(crate) is_publication_ours: bool,
 }
@@ -30,6 +32,7 @@ impl Names {
         Names {
             slot: config.replication_slot.clone().unwrap_or_else(|| made.clone()),
             publication: config.publication.clone().unwrap_or(made),
+            is_slot_ours: config.replication_slot.is_none(),
             is_publication_ours: config.publication.is_none(),
         }
     }
@@ -53,7 +56,8 @@ mod tests {
         let of = |database, pipeline| Names::new(&NamesConfig::default(), database, pipeline);
         let names = of("db", "Shop / é");
         assert_eq!(names.slot, names.publication);
-        assert!(names.is_publication_ours && names.slot.starts_with("rapidbyte_shop____"), "{}", names.slot);
+        assert!(names.is_slot_ours && names.is_publication_ours);
+        assert!(names.slot.starts_with("rapidbyte_shop____"), "{}", names.slot);
         assert_ne!(names.slot, of("db", "shop / é").slot);
         assert_ne!(names.slot, of("other", "Shop / é").slot);
         assert_eq!(of("db", &"x".repeat(200)).slot.len(), 63);
@@ -62,7 +66,8 @@ mod tests {
     #[test]
     fn what_the_config_names_is_taken() {
         let config = NamesConfig { replication_slot: Some("s".into()), publication: Some("p".into()) };
-        let expected = Names { slot: "s".into(), publication: "p".into(), is_publication_ours: false };
+        let expected =
+            Names { slot: "s".into(), publication: "p".into(), is_slot_ours: false, is_publication_ours: false };
         assert_eq!(Names::new(&config, "db", "shop"), expected);
     }
 }
