@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from boundary.wat_guests import build, manifest_of
 
 _SCRIPT_START = 65536  # above what requests need
+_PAGE_BYTES = 65536
+_LONG_START = 2 * _PAGE_BYTES  # what has room only where the memory has grown
+_ROW_END = '"}}'
 _PAYLOAD_BYTES = 8
 _RUN_REQUEST = '{"streams": ['
 STREAM = {"name": "public.t", "columns": [{"name": "id", "type": "bigint", "nullable": False}], "primary_key": []}
@@ -104,6 +107,19 @@ class Script:
             (if (i32.ne (call $reject {self.place(document)}) (i32.const 0))
               (then (return {self.answer(failure("refused", "internal"))})))"""
 
+    def reject_stretched(self, document: Mapping[str, object], size_bytes: int) -> str:
+        """Return code that rejects a row whose last text, empty in `document`, gives it so many bytes as JSON."""
+        start, length = self.at, len(json.dumps(document))
+        self.place(document)
+        head = length - len(_ROW_END)
+        fill = size_bytes - length
+        return f"""
+            (drop (memory.grow (i32.const {size_bytes // _PAGE_BYTES + 1})))
+            (memory.copy (i32.const {_LONG_START}) (i32.const {start}) (i32.const {head}))
+            (memory.fill (i32.const {_LONG_START + head}) (i32.const {ord("x")}) (i32.const {fill}))
+            (memory.copy (i32.const {_LONG_START + head + fill}) (i32.const {start + head}) (i32.const {len(_ROW_END)}))
+            {self.check(f"(call $reject (i32.const {_LONG_START}) (i32.const {size_bytes}))")}"""
+
 
 def source_guest(
     frames: Sequence[Mapping[str, object]],
@@ -157,6 +173,11 @@ def rejection(reasons: Sequence[str], **row: str | None) -> Mapping[str, object]
     return {"stream": 0, "category": "data", "code": "bad_row", "reasons": reasons, "row": row}
 
 
+def stretched(row: Mapping[str, object], size_bytes: int) -> Mapping[str, object]:
+    """Return a rejected row, the last text of which is not empty but gives it so many bytes as JSON."""
+    return {"stretched": row, "size_bytes": size_bytes}
+
+
 def transform_guest(
     steps: Sequence[str | Mapping[str, object]],
     answer: Mapping[str, object],
@@ -182,6 +203,8 @@ def transform_guest(
             return script.give()
         if "relabelled" in step:
             return script.give_as(step["relabelled"])  # type: ignore[arg-type]  # it is what `relabelled` was given
+        if "stretched" in step:
+            return script.reject_stretched(step["stretched"], step["size_bytes"])  # type: ignore[arg-type]  # as above
         return script.send(step) if "kind" in step else script.reject(step)
 
     taken = "".join(code(step, after) for step, after in itertools.pairwise([*steps, None]))

@@ -23,11 +23,13 @@ from boundary.relay_guests import (
     moved,
     rejection,
     source_guest,
+    stretched,
     transform_guest,
 )
 from rapidbyte.errors import ConnectorCrashError, DataError, InternalError, RapidbyteError
 from rapidbyte.model import MIB, CheckStatus, StateSpec
 from rapidbyte.state import RejectedAt, open_state
+from rapidbyte.wasm.abi import MAX_REJECTION_BYTES
 
 _IDENTITY = identity_guest(4, 5)  # of the good source: a schema, two batches, an end
 _SCHEMA = (TAKE, GIVE)
@@ -74,6 +76,26 @@ def test_a_rejected_row_follows_the_policy_with_all_of_its_reasons(
     assert [(letter.rejected_at, letter.code, letter.reasons, letter.row) for letter in letters] == [
         (RejectedAt.TRANSFORM, "bad_row", ("Too short.", "Too old."), {"id": "7", "name": None})
     ] * kept
+
+
+@pytest.mark.parametrize("size_bytes", [MIB, MAX_REJECTION_BYTES])
+def test_a_rejected_row_may_be_as_large_as_the_document_says(run: Run, state_path: Path, size_bytes: int) -> None:
+    row = rejection(["No."], id="7", body="")
+    steps = [*_SCHEMA, TAKE, TAKE, stretched(row, size_bytes), frame("batch", 4, bytes=40), *_ending(4)]
+    run(GOOD_SOURCE, _destination(4), transforms=[transform_guest(steps, moved(4))], on_data_error="dlq")
+    with open_state(StateSpec(connection=str(state_path))) as state:
+        (stored,) = state.dead_letters.list()
+    assert stored.letter.row == {"id": "7", "body": "x" * (size_bytes - len(json.dumps(row)))}
+
+
+def test_a_rejected_row_that_is_larger_is_not_taken(run: Run, state_path: Path) -> None:
+    row = stretched(rejection(["No."], id="7", body=""), MAX_REJECTION_BYTES + 1)
+    transform = transform_guest([*_SCHEMA, TAKE, TAKE, row], moved(4))
+    with pytest.raises(InternalError) as caught:
+        run(GOOD_SOURCE, GOOD_DESTINATION, transforms=[transform], on_data_error="dlq")
+    assert caught.value.code == "refused"
+    with open_state(StateSpec(connection=str(state_path))) as state:
+        assert state.dead_letters.list() == ()
 
 
 def test_a_row_cannot_be_rejected_where_the_policy_is_to_fail(run: Run) -> None:

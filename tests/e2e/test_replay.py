@@ -148,6 +148,56 @@ def test_values_of_all_kinds_come_as_they_were(
     assert waiting() == []
 
 
+@pytest.fixture
+def large(ask: Ask) -> Callable[[str], None]:
+    """Makes two rows at the source, the second with the text, array and bytes that are given, which is refused."""
+
+    def make(values: str) -> None:
+        ask("CREATE TABLE {s}.t (id int, body text, tags text[], raw bytea)")
+        ask("INSERT INTO {s}.t VALUES (1, 'small', NULL, NULL), (2, " + values + ")")
+        ask("CREATE SCHEMA {d}")
+        ask("CREATE TABLE {d}.t (id int CONSTRAINT small CHECK (id < 2), body text, tags text[], raw bytea)")
+
+    return make
+
+
+def test_row_of_megabytes_is_loaded_as_it_was(
+    ask: Ask, large: Callable[[str], None], run_pipeline: RunPipeline, replay: Replay, waiting: Letters
+) -> None:
+    large("repeat('\u00e9\"', 700000), ARRAY[repeat('x', 2000000)], decode(repeat('00ff', 1000000), 'hex')")
+    assert run_pipeline(_MODES, STREAM="t", ON_DATA_ERROR="skip").rows_rejected == 1
+    assert waiting() == []
+    ask("TRUNCATE {d}.t")
+    assert run_pipeline(_MODES, **_DLQ).rows_rejected == 1
+    assert [stored.letter.unreadable for stored in waiting()] == [()]
+    ask("ALTER TABLE {d}.t DROP CONSTRAINT small")
+    assert _outcome(replay()) == (1, 0)
+    assert ask("SELECT id, md5(t::text) FROM {d}.t AS t ORDER BY id") == ask(
+        "SELECT id, md5(t::text) FROM {s}.t AS t ORDER BY id"
+    )
+    assert waiting() == []
+
+
+def test_row_that_is_too_large_to_be_kept_whole_is_cut_and_told_and_never_replayed(
+    ask: Ask, large: Callable[[str], None], run_pipeline: RunPipeline, replay: Replay, waiting: Letters
+) -> None:
+    large("repeat('x', 20000000), ARRAY['a'], 'b'")
+    assert run_pipeline(_MODES, STREAM="t", ON_DATA_ERROR="skip").rows_rejected == 1
+    assert ask("SELECT id FROM {d}.t") == [(1,)]
+    assert run_pipeline(_MODES, **_DLQ).rows_rejected == 1
+    (letter,) = (stored.letter for stored in waiting())
+    assert letter.row == {"id": "2", "body": "x" * 1024, "tags": "{a}", "raw": "\\x62"}
+    assert letter.unreadable == ("body",)
+    assert letter.reasons[1:] == ("Too large to be kept whole, only the beginning is: body (20000000 bytes).",)
+    ask("ALTER TABLE {d}.t DROP CONSTRAINT small")
+    for is_dry in (True, False):
+        report = replay(is_dry=is_dry)
+        assert _outcome(report) == (0, 1)
+        assert report.streams[0].kept[0].reason.startswith("the letter does not hold body as it was")
+    assert ask("SELECT id FROM {d}.t WHERE id = 2") == []
+    assert len(waiting()) == 1
+
+
 def test_row_that_could_not_be_read_at_the_source_is_loaded(
     ask: Ask, run_pipeline: RunPipeline, replay: Replay, waiting: Letters
 ) -> None:

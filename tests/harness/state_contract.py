@@ -221,6 +221,9 @@ class StateContract:
             assert [stored.letter.code for stored in users] == ["0", "1", "2"]
             assert queue.list(Selection("nightly", "users"), limit=2) == users[:2]
             assert queue.list(Selection("nightly", "users"), after=users[1].letter_id) == users[2:]
+            ids = tuple(stored.letter_id for stored in users)
+            assert queue.ids(Selection("nightly", "users")) == ids
+            assert queue.ids(Selection("nightly", "users"), 1, ids[0]) == ids[1:2]
             assert [stored.letter.pipeline for stored in queue.list(Selection(run_id="r2"))] == ["hourly"]
             counts = [queue.count(wanted) for wanted in (Selection(), Selection("nightly"), Selection(stream="none"))]
             assert counts == [7, 6, 0]

@@ -81,7 +81,7 @@ impl Sieve<'_> {
     ) -> Result<()> {
         let (values, mut unreadable) = self.values(connection, row)?;
         unreadable.extend(untold);
-        sdk::reject(&Rejection::new(self.stream, error, values).unreadable(unreadable).at(place))?;
+        sdk::reject(Rejection::new(self.stream, error, values).unreadable(unreadable).at(place))?;
         log::point("destination.rejected");
         Ok(())
     }

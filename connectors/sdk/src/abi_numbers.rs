@@ -71,6 +71,9 @@ pub enum Level {
     Point = 5,
 }
 
+/// The longest document that `reject` takes.
+pub(crate) const MAX_REJECTION_BYTES: usize = 16 * 1024 * 1024;
+
 /// Interest bits of `sock_wait`.
 pub(crate) const READABLE: u32 = 1;
 pub(crate) const WRITABLE: u32 = 2;

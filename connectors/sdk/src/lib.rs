@@ -11,6 +11,7 @@ pub mod batch;
 pub mod calendar;
 mod channel;
 mod connector;
+mod cut;
 mod error;
 mod export;
 mod frame;

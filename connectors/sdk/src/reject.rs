@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::abi;
+use crate::abi_numbers::MAX_REJECTION_BYTES;
+use crate::cut;
 use crate::error::{Category, Error, Result};
 
 /// One row, by its columns as text, and all reasons why it cannot be moved.
@@ -48,10 +50,12 @@ impl Rejection {
     }
 }
 
-/// Hand a row over; it is kept, where the policy wants that, when this returns.
-pub fn reject(rejection: &Rejection) -> Result<()> {
-    let document =
-        serde_json::to_vec(rejection).map_err(|error| Error::new(Category::Internal, "metadata", error.to_string()))?;
+/// Hand a row over; it is kept, where the policy wants that, when this returns. Of a row that is larger than the host
+/// takes, the largest values are cut, and told as unreadable.
+pub fn reject(mut rejection: Rejection) -> Result<()> {
+    let size_bytes = cut::to_fit(&mut rejection, MAX_REJECTION_BYTES)?;
+    let mut document = Vec::with_capacity(size_bytes); // exactly: memory may be scarce beside such a row
+    serde_json::to_writer(&mut document, &rejection).map_err(|error| cut::not_written(&error))?;
     abi::reject(&document).map_err(|status| Error::of_status(status, "to hand a rejected row over"))?;
     Ok(())
 }

@@ -21,7 +21,7 @@ impl Rejects {
     /// `fail`: there an error is to be returned.
     pub fn reject(&mut self, code: &str, reasons: Vec<String>, row: BTreeMap<String, Option<String>>) -> Result<()> {
         let (stream, category, code) = (self.stream, Category::Data, code.to_owned());
-        reject(&Rejection { stream, category, code, reasons, row, unreadable: Vec::new(), place: None })?;
+        reject(Rejection { stream, category, code, reasons, row, unreadable: Vec::new(), place: None })?;
         self.rows += 1;
         Ok(())
     }

@@ -73,7 +73,7 @@ impl<'a> Emitter<'a> {
             }
             row.insert(column.name.clone(), text.map(|text| text.or_else(|| field.map(bytes_of)).unwrap_or_default()));
         }
-        sdk::reject(&Rejection::new(self.index, &error, row).unreadable(unreadable))
+        sdk::reject(Rejection::new(self.index, &error, row).unreadable(unreadable))
     }
 
     /// What was taken since the last batch, in bytes.

@@ -116,9 +116,14 @@ class _Wanted:
     def letters(self, name: str) -> Iterator[StoredLetter]:
         """Yield the letters of a stream in the order in which they came; each is read when its turn comes."""
         wanted, after = Selection(self.pipeline.name, name, self.run_id, is_waiting=True), 0
-        while page := self.state.dead_letters.list(wanted, _PAGE, after):
-            after = page[-1].letter_id
-            yield from (stored for stored in page if not self.letter_ids or stored.letter_id in self.letter_ids)
+        while page := self.state.dead_letters.ids(wanted, _PAGE, after):
+            after = page[-1]
+            for letter_id in page:
+                if self.letter_ids and letter_id not in self.letter_ids:
+                    continue
+                stored = self.state.dead_letters.get(letter_id)  # one by one: rows may be large
+                if stored is not None and stored.replayed_at is None:
+                    yield stored
 
     def kept(self, stored: StoredLetter, stream: Stream | None) -> str | None:
         """Say why a letter cannot be replayed, or return None."""
@@ -158,17 +163,16 @@ class _Replay:
 
     def _batches(self, name: str, stream: Stream, outcome: _Outcome) -> Iterator[Batch]:
         """Yield what can be replayed, and note what cannot."""
-        page: list[StoredLetter] = []
-        for stored in self._wanted.letters(name):
-            reason = self._wanted.kept(stored, stream)
-            if reason is not None:
-                outcome.kept[stored.letter_id] = reason
-                continue
-            page.append(stored)
-            if len(page) == _PAGE:
-                yield from batches(page, self._plan.batch_bytes)
-                page = []
-        yield from batches(page, self._plan.batch_bytes)
+
+        def whole() -> Iterator[StoredLetter]:
+            for stored in self._wanted.letters(name):
+                reason = self._wanted.kept(stored, stream)
+                if reason is None:
+                    yield stored
+                else:
+                    outcome.kept[stored.letter_id] = reason
+
+        return batches(whole(), self._plan.batch_bytes)
 
     def _replay(self, batch: Batch, index: int, stream: Stream, outcome: _Outcome) -> None:
         replay_id = uuid.uuid4().hex

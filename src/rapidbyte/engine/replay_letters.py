@@ -6,7 +6,7 @@ the last one wins, as in a run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -68,7 +68,7 @@ def reason_to_keep(
     return None
 
 
-def batches(letters: Sequence[StoredLetter], most_bytes: int) -> Iterator[Batch]:
+def batches(letters: Iterable[StoredLetter], most_bytes: int) -> Iterator[Batch]:
     """Put letters that can be replayed together, in their order: of one set of columns, and not too many."""
     group: list[StoredLetter] = []
     size_bytes = 0

@@ -19,8 +19,8 @@ _REASON, _REASONS = "reason", "reasons"  # one reason, as before version 1.2 of 
 class Rejection:
     """One row of a stream by its columns, as text where it is not NULL, and all reasons why it was rejected.
 
-    `unreadable` names columns whose value is missing in it, or is there for people only. `place` is which of the rows
-    that the guest received in this run it is, from 0 on; None where the guest does not tell.
+    `unreadable` names columns whose value is missing in it, was cut, or is there for people only. `place` is which of
+    the rows that the guest received in this run it is, from 0 on; None where the guest does not tell.
     """
 
     stream: int

@@ -43,9 +43,9 @@ class DeadLetter:
     """One rejected row and why.
 
     `row` holds its values by column, those that JSON has no form for as text; `unreadable` names the columns whose
-    value is not there, or is no text that could be read back. `raw` is the row as its source printed it, where that is
-    known; bytes that are not UTF-8 are in it as surrogates (PEP 383). `uncommitted` is None once a commit has left the
-    row out: until then the row is still to be read, and a run that meets it again has a letter of its own.
+    value is not there, was cut, or is no text that could be read back. `raw` is the row as its source printed it, where
+    that is known; bytes that are not UTF-8 are in it as surrogates (PEP 383). `uncommitted` is None once a commit has
+    left the row out: until then the row is still to be read, and a run that meets it again has a letter of its own.
     """
 
     pipeline: str

@@ -57,6 +57,16 @@ class DlqStore:
             )
         return tuple(_stored(row) for row in found.rows)
 
+    def ids(self, wanted: Selection = _ALL, limit: int = 100, after: int = 0) -> tuple[int, ...]:
+        """Return the ids of letters, as `list` does the letters."""
+        condition, values = _condition(wanted)
+        with self._database.transaction() as statements:
+            found = statements.run(
+                f"SELECT letter_id FROM dead_letters WHERE {condition} AND letter_id > ? ORDER BY letter_id LIMIT ?",
+                (*values, after, limit),
+            )
+        return tuple(row["letter_id"] for row in found.rows)
+
     def count(self, wanted: Selection = _ALL) -> int:
         """Return how many letters there are."""
         condition, values = _condition(wanted)

@@ -7,7 +7,7 @@ import struct
 
 from rapidbyte.errors import ErrorInfo, FrameError
 from rapidbyte.frames import BufferPool, Durable, FrameMetadata, FrameTable, Rejection
-from rapidbyte.wasm.abi import MAX_METADATA_BYTES, RANGE_BYTES, Status
+from rapidbyte.wasm.abi import MAX_METADATA_BYTES, MAX_REJECTION_BYTES, RANGE_BYTES, Status
 from rapidbyte.wasm.activity import Activity
 from rapidbyte.wasm.guarding import Refusals, guarded
 from rapidbyte.wasm.memory import GuestMemory
@@ -128,7 +128,7 @@ class ChannelImports:
     @guarded
     def reject(self, pointer: int, length: int) -> int:
         """Take a row that cannot be moved."""
-        rejection = Rejection.parse(self._document(pointer, length))
+        rejection = Rejection.parse(self._document(pointer, length, MAX_REJECTION_BYTES))
         if self.port is None:
             raise _wrong_side("reject rows")
         self.port.rejected(rejection)
@@ -147,12 +147,11 @@ class ChannelImports:
         _RANGE.pack_into(view, 0, *taken)
         return Status.OK
 
-    def _document(self, pointer: int, length: int) -> bytes:
+    def _document(self, pointer: int, length: int, most_bytes: int = MAX_METADATA_BYTES) -> bytes:
         view = self.memory.view(pointer, length)
-        if len(view) > MAX_METADATA_BYTES:
+        if len(view) > most_bytes:
             raise FrameError(
-                f"Metadata of {len(view)} bytes was passed; at most {MAX_METADATA_BYTES} are read.",
-                ErrorInfo("too_large"),
+                f"A document of {len(view)} bytes was passed; at most {most_bytes} are read.", ErrorInfo("too_large")
             )
         return bytes(view)
 

@@ -92,7 +92,7 @@ def test_rejected_row_is_shown_with_every_reason_and_value(capsys: pytest.Captur
         '  null value in column "name" of relation "users" violates a not-null constraint\n'
         "Line 2\n"
         "  and more\n"
-        "cannot be read: city\n"
+        "not here as it was: city\n"
         '{\n  "id": 7,\n  "name": null,\n  "city": "東京"\n}\n'
         "as the source printed it: 7\t\\N\n",
         "",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rapidbyte.net import Interest
-from rapidbyte.wasm.abi import Level, Status
+from rapidbyte.wasm.abi import MAX_REJECTION_BYTES, Level, Status
 
 _RUST = Path("connectors/sdk/src/abi_numbers.rs")
 _DOCUMENT = Path("docs/ABI.md")
@@ -34,6 +34,12 @@ def test_rust_has_the_same_interest_bits() -> None:
     text = _RUST.read_text(encoding="utf-8")
     bits = {name: int(bit) for name, bit in re.findall(r"const (READABLE|WRITABLE): u32 = (\d+);", text)}
     assert bits == {"READABLE": Interest.READABLE, "WRITABLE": Interest.WRITABLE}
+
+
+def test_rust_cuts_rejected_rows_to_what_the_host_takes() -> None:
+    found = re.search(r"const MAX_REJECTION_BYTES: usize = (\d+) \* 1024 \* 1024;", _RUST.read_text(encoding="utf-8"))
+    assert found is not None
+    assert int(found[1]) * 1024 * 1024 == MAX_REJECTION_BYTES
 
 
 def test_the_document_lists_every_status_with_its_number() -> None:

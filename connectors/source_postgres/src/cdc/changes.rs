@@ -154,7 +154,7 @@ fn push(
                 pgwire::pgoutput::Datum::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
                 _ => None,
             });
-            sdk::reject(&Rejection::new(prepared.index, &error, columns.zip(printed).collect()))
+            sdk::reject(Rejection::new(prepared.index, &error, columns.zip(printed).collect()))
         }
         Err(error) => Err(error.detail("stream", table.display_name())),
     }

@@ -107,7 +107,7 @@ def letter_text(stored: StoredLetter) -> str:
         *(f"  {reason}" for reason in letter.reasons),
     ]
     if letter.unreadable:
-        lines.append(f"cannot be read: {', '.join(letter.unreadable)}")
+        lines.append(f"not here as it was: {', '.join(letter.unreadable)}")
     if letter.uncommitted is not None:
         lines.append("its run has not come to the commit that leaves it out; the next run reads the row again")
     lines.append(json.dumps(dict(letter.row), ensure_ascii=False, indent=2))
