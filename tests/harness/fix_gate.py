@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from psycopg import sql
 import rapidbyte
 from harness.fix_tables import Ask
 from harness.names import SchemaPair
+from harness.waiting import PATIENCE_S
 from rapidbyte.embedded import ServerAddress
 
 _POLL_S = 0.02
@@ -80,14 +82,22 @@ class Gate:
             thread.join()
 
     def opened_by(self, readers: int) -> Callable[[rapidbyte.Event], None]:
-        """Close it; return a listener that does the `actions` and opens it once so many sessions stand before it."""
+        """Close it; return a listener that does the `actions` and opens it once so many sessions stand before it.
+
+        The listener fails when they do not come.
+        """
         self.close()
+        deadline = time.monotonic() + PATIENCE_S
 
         def listen(event: rapidbyte.Event) -> None:
-            if isinstance(event, rapidbyte.StreamProgress) and self.is_closed and self.waiting >= readers:
+            if not isinstance(event, rapidbyte.StreamProgress) or not self.is_closed:
+                return
+            if (count := self.waiting) >= readers:
                 for act in self.actions:
                     act()
                 self.open()
+            else:
+                assert time.monotonic() < deadline, f"gave up waiting: {count} of {readers} sessions are at the gate"
 
         return listen
 
