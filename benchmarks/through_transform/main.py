@@ -1,4 +1,4 @@
-"""The benchmark's command line: rounds of all queries in turn, and what a transform adds to the start of a run."""
+"""The benchmark's command line: rounds of all passages in turn, and what each adds to a run of a few rows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import yaml
 import rapidbyte
 from pg_to_pg.workload import DESTINATION_SCHEMA, TABLE, clear_destination, make_source
 from rapidbyte.embedded import EmbeddedPostgres, ServerAddress
-from through_sql.query import Query
+from through_transform.passage import Passage
 
 _FEW_ROWS = 10
 _SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
 
-Times = Mapping[Query, list[float]]
+Times = Mapping[Passage, list[float]]
 
 
 def main() -> None:
@@ -34,44 +34,44 @@ def main() -> None:
     ):
         few = _rounds(server.address, session, _FEW_ROWS, options.rounds)
         many = _rounds(server.address, session, options.rows, options.rounds)
-    for query in (Query.IDENTITY, Query.FILTER, Query.COMPUTE):
-        added_ms = 1000 * (median(few[query]) - median(few[Query.NONE]))
-        ratio = median(none / it for none, it in zip(many[Query.NONE], many[query], strict=True))
-        print(f"{query.value}: {ratio:.3f} of the speed of none; {added_ms:.0f} ms more to start", flush=True)
+    for passage in Passage:
+        added_ms = 1000 * (median(few[passage]) - median(few[Passage.NONE]))
+        ratio = median(none / it for none, it in zip(many[Passage.NONE], many[passage], strict=True))
+        print(f"{passage.value}: {ratio:.3f} of the speed of none; {added_ms:.0f} ms more to start", flush=True)
     if options.json:
         print(json.dumps({"few_s": _document(few), "many_s": _document(many)}))
 
 
 def _rounds(address: ServerAddress, session: psycopg.Connection, rows: int, count: int) -> Times:
-    """Time each query `count` times, in turn, once the connectors are compiled and the caches warm."""
+    """Time each passage `count` times, in turn, once the connectors are compiled and the caches warm."""
     make_source(session, rows)
-    times: dict[Query, list[float]] = {query: [] for query in Query}
+    times: dict[Passage, list[float]] = {passage: [] for passage in Passage}
     for round_number in range(count + 1):
-        for query in Query:
-            seconds = _timed(address, session, query, rows)
+        for passage in Passage:
+            seconds = _timed(address, session, passage, rows)
             if round_number > 0:
-                times[query].append(seconds)
-    for query, seconds_of in times.items():
+                times[passage].append(seconds)
+    for passage, seconds_of in times.items():
         shown = ", ".join(f"{seconds:.3f}" for seconds in seconds_of)
-        print(f"{rows:,} rows through {query.value}: median {median(seconds_of):.3f} s of {shown}", flush=True)
+        print(f"{rows:,} rows through {passage.value}: median {median(seconds_of):.3f} s of {shown}", flush=True)
     return times
 
 
-def _timed(address: ServerAddress, session: psycopg.Connection, query: Query, rows: int) -> float:
+def _timed(address: ServerAddress, session: psycopg.Connection, passage: Passage, rows: int) -> float:
     """Run the pipeline, from the call to its return, and check what came of it."""
     clear_destination(session, with_table=False)
     with tempfile.TemporaryDirectory() as state:
         started = time.perf_counter()
-        rapidbyte.run_pipeline(_document_of(address, query), state_path=Path(state) / "state.db")
+        rapidbyte.run_pipeline(_document_of(address, passage), state_path=Path(state) / "state.db")
         seconds = time.perf_counter() - started
     found = session.execute(f"SELECT count(*) FROM {DESTINATION_SCHEMA}.{TABLE}").fetchone()
-    if found != (query.rows_left(rows),):
-        raise RuntimeError(f"A run through {query.value} left {found} of {rows} rows; its time means nothing.")
+    if found != (passage.rows_left(rows),):
+        raise RuntimeError(f"A run through {passage.value} left {found} of {rows} rows; its time means nothing.")
     return seconds
 
 
-def _document_of(address: ServerAddress, query: Query) -> Mapping[str, object]:
-    with as_file(files("through_sql") / "pipeline.yaml") as path:
+def _document_of(address: ServerAddress, passage: Passage) -> Mapping[str, object]:
+    with as_file(files("through_transform") / "pipeline.yaml") as path:
         document: dict[str, object] = yaml.safe_load(path.read_text(encoding="utf-8"))
     for side in ("source", "destination"):
         part = document[side]
@@ -83,21 +83,18 @@ def _document_of(address: ServerAddress, query: Query) -> Mapping[str, object]:
             "password": address.password,
             "database": address.database,
         }
-    if query.text is None:
-        del document["transforms"]
-    else:
-        document["transforms"] = [{"use": "sql", "config": {"query": query.text}}]
+    document["transforms"] = list(passage.transforms)
     return document
 
 
 def _document(times: Times) -> Mapping[str, list[float]]:
-    return {query.value: seconds for query, seconds in times.items()}
+    return {passage.value: seconds for passage, seconds in times.items()}
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the table")
-    parser.add_argument("--rounds", type=int, default=5, help="runs of each query, in turn")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each passage, in turn")
     parser.add_argument("--json", action="store_true", help="end with a JSON document of all figures")
     return parser
 

@@ -1,0 +1,1 @@
+"""How long connectors take from nothing to their first batch."""

@@ -1,1 +1,0 @@
-"""A pipeline with an SQL transform next to the same without one."""

@@ -1,0 +1,1 @@
+"""A pipeline with a transform next to the same without one."""
