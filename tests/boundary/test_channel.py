@@ -205,6 +205,35 @@ def test_nothing_is_durable_any_more_once_the_other_side_has_failed(host: Host, 
         assert destination.run(_REQUEST, books.inlet(queue)) == 1000 * Status.BAD_STATE
 
 
+def test_a_source_learns_that_it_is_to_stop_and_tells_how_far_ahead_it_is(host: Host, books: Books) -> None:
+    queue, told, orders = FrameQueue(1, MIB, host.pool), list[int](), iter((False, True))
+    outlet = replace(books.outlet(queue), stop_requested=lambda: next(orders), lag=told.append)
+    code = """
+        (drop (call $report_lag (i64.const 5000000000)))
+        (global.set $a (i64.extend_i32_s (call $stop_requested)))
+        (call $reply (i64.add (i64.mul (global.get $a) (i64.const 10)) (i64.extend_i32_s (call $stop_requested))))"""
+    with host.start(build({"rb_run": code})) as source:
+        assert source.run(_REQUEST, outlet) == 1
+    assert told == [5_000_000_000]
+
+
+@pytest.mark.parametrize(
+    ("call", "of_destination"),
+    [("(call $stop_requested)", Status.BAD_STATE), ("(call $report_lag (i64.const -1))", Status.BAD_STATE)],
+)
+def test_only_a_source_is_to_stop_and_only_by_numbers_that_can_be(
+    host: Host, books: Books, call: str, of_destination: Status
+) -> None:
+    queue = FrameQueue(1, MIB, host.pool)
+    code = f"(call $reply (i64.extend_i32_s {call}))"
+    with host.start(build({"rb_run": code})) as destination:
+        assert destination.run(_REQUEST, books.inlet(queue)) == of_destination
+    with host.start(build({"rb_run": code})) as source:
+        queue.abort()
+        expected = Status.ABORTED if "stop" in call else Status.INVALID_ARGUMENT
+        assert source.run(_REQUEST, books.outlet(queue)) == expected
+
+
 def test_the_crash_of_one_guest_leaves_another_running(host: Host, books: Books, threads: ThreadPoolExecutor) -> None:
     queue = FrameQueue(1, MIB, host.pool)
     with host.start(source_guest(whole_stream(1), moved(1))) as healthy:

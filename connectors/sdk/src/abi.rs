@@ -38,6 +38,8 @@ imports! {
     fn frame_meta(frame: i64, pointer: *mut u8, capacity: usize) -> i32;
     fn checkpoint(pointer: *const u8, length: usize) -> i32;
     fn durable_position(stream: i32, pointer: *mut u8, capacity: usize) -> i32;
+    fn stop_requested() -> i32;
+    fn report_lag(size: i64) -> i32;
     fn reject(pointer: *const u8, length: usize) -> i32;
     fn next_range(stream: i32, pointer: *mut u8) -> i32;
     fn sock_connect(pointer: *const u8, length: usize, port: i32, timeout_ms: i32) -> i64;
@@ -115,6 +117,14 @@ pub(crate) fn checkpoint(document: &[u8]) -> Answer {
 
 pub(crate) fn durable_position(stream: i32, into: &mut [u8]) -> Answer {
     answer(i64::from(unsafe { raw::durable_position(stream, into.as_mut_ptr(), into.len()) }))
+}
+
+pub(crate) fn stop_requested() -> Answer {
+    answer(i64::from(unsafe { raw::stop_requested() }))
+}
+
+pub(crate) fn report_lag(size: i64) -> Answer {
+    answer(i64::from(unsafe { raw::report_lag(size) }))
 }
 
 pub(crate) fn reject(document: &[u8]) -> Answer {

@@ -72,6 +72,19 @@ pub fn durable_position(stream: usize) -> Result<Option<Value>> {
     serde_json::from_slice(&document).map(Some).map_err(unreadable)
 }
 
+/// Whether the run is asked to end: a source without an end of its own then ends its streams. Does not wait.
+pub fn stop_requested() -> Result<bool> {
+    let answer = abi::stop_requested().map_err(|status| Error::of_status(status, "to ask whether to stop"))?;
+    Ok(answer > 0)
+}
+
+/// Tell, for people, how many bytes there are at the source which are not durable at the destination yet.
+pub fn report_lag(bytes: u64) -> Result<()> {
+    let size = i64::try_from(bytes).unwrap_or(i64::MAX);
+    abi::report_lag(size).map_err(|status| Error::of_status(status, "to tell how far behind it is"))?;
+    Ok(())
+}
+
 fn encode(document: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(document).map_err(|error| Error::new(Category::Internal, "metadata", error.to_string()))
 }

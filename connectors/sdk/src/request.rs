@@ -76,6 +76,8 @@ pub struct Stream {
 pub struct PreparedStreams {
     pub streams: Vec<Stream>,
     pub snapshot: Option<Value>,
+    /// The source reads on until it is asked to stop.
+    pub is_endless: bool,
 }
 
 /// How a stream leaves a transform.

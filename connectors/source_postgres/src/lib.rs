@@ -32,7 +32,7 @@ use serde_json::Value;
 
 use pgwire::Session;
 
-use cdc::{Capture, NamesConfig, with_identity};
+use cdc::{Capture, Mode, NamesConfig, ReadingConfig, with_identity};
 use prepared::Prepared;
 use table::Table;
 
@@ -46,6 +46,8 @@ struct Config {
     session: pgwire::Config,
     #[serde(flatten)]
     names: NamesConfig,
+    #[serde(default)]
+    cdc: ReadingConfig,
 }
 
 /// A session that reads, and the tables that were prepared.
@@ -53,6 +55,7 @@ struct Config {
 pub struct PostgresSource {
     session: Session,
     names: NamesConfig,
+    mode: Mode,
     streams: Vec<Prepared>,
     /// How changes are read, where some streams want them.
     capture: Option<Capture>,
@@ -66,7 +69,8 @@ impl Connector for PostgresSource {
         let mut session = Session::open(config.session)?;
         session.connection.execute(WHOLE_TABLES).map_err(sdk::Error::from)?;
         let server = session.server();
-        Ok((PostgresSource { session, names: config.names, streams: Vec::new(), capture: None }, server))
+        let Config { names, cdc: ReadingConfig { mode }, .. } = config;
+        Ok((PostgresSource { session, names, mode, streams: Vec::new(), capture: None }, server))
     }
 
     fn check(&mut self) -> Result<Vec<Check>> {
@@ -92,7 +96,8 @@ impl Source for PostgresSource {
 
     fn prepare(&mut self, request: PrepareRequest) -> Result<PreparedStreams> {
         let is_captured = request.streams.iter().any(|stream| stream.sync_mode == SyncMode::Cdc);
-        let begin = || Capture::begin(&mut self.session, &self.names, &request.pipeline);
+        cdc::require_only_changes(self.mode, &request.streams)?;
+        let begin = || Capture::begin(&mut self.session, &self.names, self.mode, &request.pipeline);
         self.capture = is_captured.then(begin).transpose()?;
         let connection = &mut self.session.connection;
         connection.execute(BEGIN).map_err(sdk::Error::from)?;
@@ -119,7 +124,7 @@ impl Source for PostgresSource {
         let snapshot = (request.lanes > 1).then(|| snapshot::export(connection)).transpose()?;
         log::point("source.prepared");
         let streams = self.streams.iter().map(|prepared| prepared.table.clone().into_stream()).collect();
-        Ok(PreparedStreams { streams, snapshot })
+        Ok(PreparedStreams { streams, snapshot, is_endless: self.mode == Mode::Tail })
     }
 
     fn run(&mut self, request: &RunRequest) -> Result<Vec<Moved>> {
@@ -131,6 +136,10 @@ impl Source for PostgresSource {
         if let Some(capture) = &self.capture
             && streams.iter().all(|prepared| prepared.captured.is_some())
         {
+            if self.mode == Mode::Tail {
+                // The tables were looked up in it; held for days, it would keep the server from cleaning up.
+                self.session.connection.execute("COMMIT").map_err(sdk::Error::from)?;
+            }
             return capture.run(&self.session, &streams, request);
         }
         let connection = &mut self.session.connection;

@@ -20,6 +20,7 @@ from rapidbyte.wasm import Level
 
 _REDRAWS_PER_S = 8
 _COLUMNS = ("stream", "rows", "MB", "seconds", "rows/s")
+_LAG = "bytes behind"  # only where a source tells
 
 
 class LiveProgress:
@@ -62,6 +63,9 @@ class LiveProgress:
         table.add_column("")
         for name in _COLUMNS:
             table.add_column(name, justify="left" if name == "stream" else "right")
+        has_lag = any(stream.lag_bytes is not None for stream in streams)
+        if has_lag:
+            table.add_column(_LAG, justify="right")
         now_s = time.monotonic()
         for stream in streams:
             duration_s = stream.duration_s(now_s)
@@ -72,6 +76,7 @@ class LiveProgress:
                 megabytes(stream.size_bytes),
                 f"{duration_s:.1f}",
                 rate(stream.rows, duration_s),
+                *(("" if stream.lag_bytes is None else counted(stream.lag_bytes),) if has_lag else ()),
             )
         return table
 

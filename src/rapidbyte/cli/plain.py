@@ -50,4 +50,5 @@ class PlainProgress:
 
 def _line(stream: StreamState, now_s: float) -> str:
     speed = rate(stream.rows, stream.duration_s(now_s))
-    return f"{stream.name}: {counted(stream.rows)} rows, {megabytes(stream.size_bytes)} MB, {speed} rows/s"
+    behind = "" if stream.lag_bytes is None else f", {counted(stream.lag_bytes)} bytes behind"
+    return f"{stream.name}: {counted(stream.rows)} rows, {megabytes(stream.size_bytes)} MB, {speed} rows/s{behind}"

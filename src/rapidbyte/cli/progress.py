@@ -18,6 +18,7 @@ class StreamState:
     rows: int = 0
     size_bytes: int = 0
     ended_s: float | None = None
+    lag_bytes: int | None = None
 
     def duration_s(self, now_s: float) -> float:
         """Return how long the stream has been moving, or was."""
@@ -43,7 +44,7 @@ class Board:
                 case StreamStarted():
                     self._streams[event.stream] = StreamState(event.stream, now_s, event.estimated_rows)
                 case StreamProgress():
-                    self._note(event.stream, event.rows_read, event.bytes_read, None)
+                    self._note(event.stream, event.rows_read, event.bytes_read, None, event.lag_bytes)
                 case StreamFinished():
                     report = event.report
                     self._note(report.name, report.rows_written, report.bytes_read, now_s)
@@ -55,6 +56,6 @@ class Board:
         with self._lock:
             return tuple(self._streams.values())
 
-    def _note(self, name: str, rows: int, size_bytes: int, ended_s: float | None) -> None:
+    def _note(self, name: str, rows: int, size_bytes: int, ended_s: float | None, lag_bytes: int | None = None) -> None:
         stream = self._streams[name]
-        self._streams[name] = replace(stream, rows=rows, size_bytes=size_bytes, ended_s=ended_s)
+        self._streams[name] = replace(stream, rows=rows, size_bytes=size_bytes, ended_s=ended_s, lag_bytes=lag_bytes)

@@ -63,7 +63,11 @@ class Convoy:
     def progress(self) -> tuple[StreamProgress, ...]:
         """Tell how far the streams are, with what the run moved of them before."""
         return tuple(
-            progress_of(self._specs[stream], self._total(stream), self._resumptions[stream]) for stream in self.streams
+            replace(
+                progress_of(self._specs[stream], self._total(stream), self._resumptions[stream]),
+                lag_bytes=self._ledgers.lag_bytes,
+            )
+            for stream in self.streams
         )
 
     def reports(self, attempts: int, duration_s: float) -> Mapping[int, StreamReport]:

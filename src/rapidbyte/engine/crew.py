@@ -2,7 +2,8 @@
 
 The caller's thread waits here, wakes a few times a second to pass events on and to see whether it is cancelled, and
 does nothing else. The first failure of a stage stops the others and is the one that is raised, unless somebody else
-listens for the failures of that stage.
+listens for the failures of that stage. A source without an end of its own asks whether to stop; where one has asked,
+a cancellation lets what runs come to its end first, for a while.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from rapidbyte.wasm import NO_STATE, InstanceUsage, Level, StatePort, Watchdog
 _TICK_S = 0.1
 _MAX_WAITING_LINES = 1000  # of log, from one tick to the next; a connector may say no more
 _KEPT_BYTES = 16 * MIB
+_ENDING_S = 20.0  # for what was read to be committed, once a source without an end is asked to stop
 
 _Result = TypeVar("_Result")
 
@@ -51,6 +53,8 @@ class Crew:
         self._stages: list[Stage] = []
         self._usage: dict[str, ConnectorUsage] = {}
         self._usage_lock = threading.Lock()
+        self._hears_of_stop = False
+        self._cancelled_at_s: float | None = None
         self._surroundings = Surroundings(
             self.pool, self._watchdog, self._note_line, self._failures.append, self._note_usage, state_of
         )
@@ -93,11 +97,16 @@ class Crew:
         if self._failures:
             self.stop()
             raise first_failure(self._failures)
-        if self._cancellation.is_cancelled:
+        if self._cancellation.is_cancelled and not (futures and self._is_ending()):
             raise CancelledRunError(
                 "The run was cancelled. What was committed stays, and the next run goes on after it."
             )
         return done
+
+    def hear_of_stop(self) -> bool:
+        """Tell a source that ends when it is asked to, from its thread, whether it is; from now on it gets the time."""
+        self._hears_of_stop = True
+        return self._cancellation.is_cancelled
 
     def stop(self) -> None:
         """Interrupt every stage and wait until each has returned, or was ended."""
@@ -114,6 +123,12 @@ class Crew:
         self.pool.close()
         if error is None or isinstance(error, RapidbyteError):  # and not one that the listener itself raised
             self._pass_lines_on()
+
+    def _is_ending(self) -> bool:
+        """Return whether what runs is about to end by itself, and has time left for that."""
+        now_s = time.monotonic()
+        self._cancelled_at_s = now_s if self._cancelled_at_s is None else self._cancelled_at_s
+        return self._hears_of_stop and now_s - self._cancelled_at_s < _ENDING_S
 
     def _note_line(self, connector: str, level: Level, message: str) -> None:
         if self._log_lines.qsize() < _MAX_WAITING_LINES:

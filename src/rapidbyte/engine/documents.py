@@ -39,6 +39,7 @@ class _Stream(BaseModel):
 class _Streams(BaseModel):
     streams: list[_Stream]
     snapshot: dict[str, Any] | None = None
+    is_endless: bool = False
 
 
 class _ReshapedStream(_Stream):
@@ -232,6 +233,12 @@ def read_snapshot(value: object, connector: str) -> JsonObject | None:
     """Read what a source's `rb_prepare` gave for others to see the same as it does."""
     snapshot: JsonObject | None = _read(_STREAMS, value, connector).snapshot
     return snapshot
+
+
+def read_is_endless(value: object, connector: str) -> bool:
+    """Read whether a source reads on until it is asked to stop."""
+    is_endless: bool = _read(_STREAMS, value, connector).is_endless
+    return is_endless
 
 
 def read_streams(value: object, connector: str) -> tuple[Stream, ...]:

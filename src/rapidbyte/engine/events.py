@@ -34,12 +34,16 @@ class StreamStarted:
 
 @dataclass(frozen=True, slots=True)
 class StreamProgress:
-    """How far a stream is; `rows_written` are durable, so in one commit they come all at the end."""
+    """How far a stream is; `rows_written` are durable, so in one commit they come all at the end.
+
+    `lag_bytes` is how much there is at the source that is not durable yet, None where the source does not tell.
+    """
 
     stream: str
     rows_read: int
     rows_written: int
     bytes_read: int
+    lag_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

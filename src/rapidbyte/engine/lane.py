@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from rapidbyte.engine.chain import Chain
@@ -20,6 +21,7 @@ from rapidbyte.engine.documents import (
     Resumed,
     prepare_request,
     publish_request,
+    read_is_endless,
     read_resumed,
     read_snapshot,
     read_streams,
@@ -43,6 +45,7 @@ from rapidbyte.wasm import Call, Inlet, Outlet
 from rapidbyte.wasm.ports import refuse_ranges
 
 _AT_THE_END = CheckpointInterval(rows=0, size_bytes=0, seconds=0)
+_ENDLESS_S = 1  # what has no end is committed after so long, where the document does not say after how long
 
 
 class Lane:
@@ -64,6 +67,7 @@ class Lane:
         self.epoch = epoch
         self.snapshot: JsonObject | None = None  # once the source is prepared, for others to see what it sees
         self.stream: int | None = None
+        self._is_endless = False
 
     @property
     def failure(self) -> BaseException | None:
@@ -85,6 +89,7 @@ class Lane:
             streams = read_streams(answer, self._source.name)
             check(streams)
             self.snapshot = read_snapshot(answer, self._source.name)
+            self._is_endless = read_is_endless(answer, self._source.name)
             return streams
 
         plan = self._plan
@@ -129,7 +134,7 @@ class Lane:
         queue = FrameQueue(plan.queue_frames, plan.queue_bytes, self._crew.pool, codec_of(plan.compression))
         positions = [resumption.position for resumption in resumptions.values()]
         request = {
-            **run_request(streams[0], plan.batch_rows, plan.batch_bytes, None, plan.checkpoint),
+            **run_request(streams[0], plan.batch_rows, plan.batch_bytes, None, self._checkpoint),
             "streams": list(streams),
             "positions": positions,
         }
@@ -144,7 +149,14 @@ class Lane:
             return keep
 
         unread = keeper(RejectedAt.SOURCE, lambda now: now.sent.size_bytes)
-        outlet = Outlet(queue, ledgers.sent, unread, durable_position=ledgers.durable_position)
+        outlet = Outlet(
+            queue,
+            ledgers.sent,
+            unread,
+            durable_position=ledgers.durable_position,
+            stop_requested=self._crew.hear_of_stop,
+            lag=ledgers.lag,
+        )
         verify = self._each(streams, lambda stream: self._sent(stream, ledgers.of(stream)), self._source)
         self._started(self._source.run(request, outlet, verify))
         unwritten = keeper(RejectedAt.DESTINATION, lambda now: now.durable_bytes)
@@ -183,6 +195,13 @@ class Lane:
         """Stop and close all connectors."""
         self._crew.dismiss((self._source, *self._chain.stages, self._destination))
         self.busy.clear()
+
+    @property
+    def _checkpoint(self) -> CheckpointInterval:
+        checkpoint = self._plan.checkpoint
+        if self._is_endless and not checkpoint.seconds:
+            return replace(checkpoint, seconds=_ENDLESS_S)
+        return checkpoint
 
     def _started(self, future: Future[Any]) -> Future[Any]:
         self.busy.add(future)

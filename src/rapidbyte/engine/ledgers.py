@@ -13,6 +13,7 @@ class Ledgers:
 
     def __init__(self, streams: tuple[int, ...]) -> None:
         self._ledgers = {stream: Ledger(stream) for stream in streams}
+        self.lag_bytes: int | None = None  # what the source told last
 
     def of(self, stream: int) -> Ledger:
         """Return the ledger of a stream. Raises FrameError with code `invalid_argument`, as all do."""
@@ -32,6 +33,10 @@ class Ledgers:
     def durable(self, durable: Durable) -> None:
         """Enter a checkpoint."""
         self.of(durable.stream).durable(durable)
+
+    def lag(self, size_bytes: int) -> None:
+        """Enter how far the destination is behind the source."""
+        self.lag_bytes = size_bytes
 
     def durable_position(self, stream: int) -> JsonObject | None:
         """Return where the receipt of a stream is, None before the first one."""

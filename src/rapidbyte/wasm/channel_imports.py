@@ -126,6 +126,26 @@ class ChannelImports:
         return len(document)
 
     @guarded
+    def stop_requested(self) -> int:
+        """Tell whether the run is asked to end."""
+        outlet = self.port
+        if not isinstance(outlet, Outlet):
+            raise _wrong_side("ask whether to stop")
+        outlet.queue.require_whole()
+        return int(outlet.stop_requested())
+
+    @guarded
+    def report_lag(self, size: int) -> int:
+        """Take note of how far the destination is behind the source."""
+        outlet = self.port
+        if not isinstance(outlet, Outlet):
+            raise _wrong_side("tell how far behind it is")
+        if size < 0:
+            raise FrameError(f"{size} bytes cannot lie between two places.", ErrorInfo("invalid_argument"))
+        outlet.lag(size)
+        return Status.OK
+
+    @guarded
     def reject(self, pointer: int, length: int) -> int:
         """Take a row that cannot be moved."""
         rejection = Rejection.parse(self._document(pointer, length, MAX_REJECTION_BYTES))

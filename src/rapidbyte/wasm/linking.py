@@ -32,6 +32,8 @@ _SIGNATURES: Mapping[str, str] = {  # parameters, then the result; i is i32, I i
     "next": "I",
     "checkpoint": "iii",
     "durable_position": "iiii",
+    "stop_requested": "i",
+    "report_lag": "Ii",
     "reject": "iii",
     "next_range": "iii",
     "sock_connect": "iiiiI",

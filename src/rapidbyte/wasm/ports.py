@@ -26,6 +26,15 @@ def know_no_position(stream: int) -> JsonObject | None:
     """Have nothing durable."""
 
 
+def never_stop() -> bool:
+    """Ask nobody to end."""
+    return False
+
+
+def ignore_lag(size_bytes: int) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatePort:
     """Where a connector keeps values from one run to the next. Each of these is durable when it returns, or raises."""
@@ -48,6 +57,7 @@ class Outlet:
 
     `next_range` gives the next range of a stream to read, None when all are taken, or raises. `durable_position` tells
     where the destination's receipt of a stream is, as far as this run has written it.
+    `stop_requested` tells whether a source that has no end should end, and `lag` how many bytes it is ahead.
     """
 
     queue: FrameQueue
@@ -55,6 +65,8 @@ class Outlet:
     rejected: Callable[[Rejection], None] = refuse_rejection
     next_range: Callable[[int], tuple[int, int] | None] = refuse_ranges
     durable_position: Callable[[int], JsonObject | None] = know_no_position
+    stop_requested: Callable[[], bool] = never_stop
+    lag: Callable[[int], None] = ignore_lag
 
     def finish(self) -> None:
         """Say to the other side that everything came."""

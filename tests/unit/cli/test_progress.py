@@ -74,6 +74,13 @@ def test_lines_come_every_five_seconds_for_moving_streams_and_at_each_end() -> N
     ]
 
 
+def test_what_is_behind_is_told_where_the_source_tells_it() -> None:
+    progress, stderr = plain(0.0, 0.0, 10.0)
+    progress.on_event(StreamStarted("users", None))
+    progress.on_event(StreamProgress("users", 1000, 0, 250_000, 12_345))
+    assert stderr.getvalue() == "users: 1,000 rows, 0.2 MB, 100 rows/s, 12,345 bytes behind\n"
+
+
 def test_what_connectors_say_is_shown_but_for_their_debugging() -> None:
     progress, stderr = plain(0.0, 0.0, 0.0)
     progress.on_event(LogLine("source postgres", Level.WARN, "a slow\x1b[31m server"))
@@ -98,6 +105,7 @@ def test_table_on_a_terminal_shows_the_streams_and_is_gone_at_the_end(monkeypatc
         progress.on_event(StreamStarted("us\x1bers", 12_500))
         progress.on_event(StreamProgress("us\x1bers", 5000, 0, 1_000_000))
     shown = terminal.getvalue()
+    assert "bytes behind" not in shown
     assert "us\\x1bers  5,000 of about 12,500  1.0" in shown
     assert "Running the pipeline ...\n" in shown
     assert "us\x1bers" not in shown
@@ -124,3 +132,14 @@ def test_compilation_is_told_before_anything_moves() -> None:
     progress, stderr = plain(0.0, 1.0)
     progress.on_event(ConnectorCompiling("source postgres"))
     assert stderr.getvalue() == "Compiling the source postgres for this machine, once ...\n"
+
+
+def test_table_has_a_column_for_what_is_behind_where_the_source_tells_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    terminal = Terminal()
+    with LiveProgress(terminal) as progress:
+        progress.on_event(StreamStarted("users", None))
+        progress.on_event(StreamProgress("users", 5000, 0, 1_000_000, 12_345))
+    assert "bytes behind" in terminal.getvalue()
+    assert "12,345" in terminal.getvalue()

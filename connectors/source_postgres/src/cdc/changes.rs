@@ -1,4 +1,4 @@
-//! Changes out of the log, from one place of it up to another, in the order of their commits.
+//! Changes out of the log, from one place of it up to another, or on and on, in the order of their commits.
 
 use pgwire::pgoutput::{Message, Old, Tuple};
 use pgwire::replication::{FromServer, status_update};
@@ -9,6 +9,7 @@ use super::event::{Event, Operation, Transaction};
 use super::outbox::Outbox;
 use super::place::Place;
 use super::relations::Relations;
+use super::tail::{Standing, Tail};
 use crate::prepared::Prepared;
 
 /// After so long without a word, the server is asked how far it is.
@@ -19,22 +20,53 @@ pub(crate) struct Changes<'a> {
     streams: &'a [&'a Prepared],
     relations: Relations,
     place: Place,
-    /// The first place that is not read any more.
+    /// Where the log ended before the tables were looked up. It is the first place that is not read any more, unless
+    /// reading has no end.
     end: Lsn,
+    is_endless: bool,
+    /// Up to where there were changes of the streams.
+    changed: Lsn,
     transaction: Option<Transaction>,
     tuple: Vec<u8>,
 }
 
 impl<'a> Changes<'a> {
     pub(crate) fn new(streams: &'a [&'a Prepared], place: Place, end: Lsn) -> Changes<'a> {
-        Changes { streams, relations: Relations::default(), place, end, transaction: None, tuple: Vec::new() }
+        let changed = place.lsn.unwrap_or_default(); // with what was copied
+        Changes {
+            streams,
+            relations: Relations::default(),
+            place,
+            end,
+            is_endless: false,
+            changed,
+            transaction: None,
+            tuple: Vec::new(),
+        }
     }
 
-    /// Read on a replication that has begun, up to the end; how far that was.
-    pub(crate) fn read(mut self, connection: &mut Connection<Socket>, outbox: &mut Outbox<'_>) -> Result<Place> {
-        while self.place.lsn < Some(self.end) {
+    /// Read on a replication that has begun, up to the end, or until `tail` says so; how far that was.
+    pub(crate) fn read(
+        mut self,
+        connection: &mut Connection<Socket>,
+        outbox: &mut Outbox<'_>,
+        mut tail: Option<Tail<'_>>,
+    ) -> Result<Place> {
+        self.is_endless = tail.is_some();
+        while self.is_endless || self.place.lsn < Some(self.end) {
+            if let Some(tail) = tail.as_mut().filter(|tail| self.transaction.is_none() && tail.is_time())
+                && !tail.proceed(
+                    connection,
+                    outbox,
+                    Standing { place: &self.place, changed: self.changed, durable: self.durable()? },
+                )?
+            {
+                break;
+            }
             let Some(message) = connection.next_replicated(PAUSE_MS)? else {
-                connection.send_replicated(&status_update(self.durable()?, true))?;
+                if tail.is_none() {
+                    connection.send_replicated(&status_update(self.durable()?, true))?;
+                }
                 continue;
             };
             let is_answered = match FromServer::read(connection.body(message))? {
@@ -55,7 +87,9 @@ impl<'a> Changes<'a> {
                 connection.send_replicated(&status_update(self.durable()?, false))?;
             }
         }
-        self.place.lsn = self.place.lsn.max(Some(self.end));
+        if !self.is_endless {
+            self.place.lsn = self.place.lsn.max(Some(self.end));
+        }
         Ok(self.place)
     }
 
@@ -67,16 +101,23 @@ impl<'a> Changes<'a> {
     /// Take one message; whether there may be more.
     fn take(&mut self, payload: &[u8], outbox: &mut Outbox<'_>) -> Result<bool> {
         match Message::read(payload)? {
-            Message::Begin { commit, .. } if commit >= self.end => return Ok(false),
+            Message::Begin { commit, .. } if commit >= self.end && !self.is_endless => return Ok(false),
             Message::Begin { commit, committed_at, transaction } => {
                 self.transaction = Some(Transaction { commit, committed_at, id: transaction, sequence: 0 });
             }
             Message::Commit { end } => {
-                self.transaction = None;
+                if self.transaction.take().is_some_and(|transaction| transaction.sequence > 0) {
+                    self.changed = end;
+                }
                 self.place.lsn = Some(end);
                 outbox.settle(&self.place)?;
             }
-            Message::Relation(relation) => self.relations.learn(&relation, self.streams),
+            Message::Relation(relation) => {
+                if self.transaction.is_some_and(|transaction| transaction.commit >= self.end) {
+                    Relations::require_same(&relation, self.streams)?;
+                }
+                self.relations.learn(&relation, self.streams);
+            }
             Message::Insert { relation, new } => self.change(Operation::Insert, relation, &new, None, outbox)?,
             Message::Update { relation, old, new } => {
                 self.change(Operation::Update, relation, &new, old.as_ref(), outbox)?;

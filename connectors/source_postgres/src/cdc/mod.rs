@@ -3,7 +3,7 @@
 //! [`server`], [`requirements`] and [`publication`] say before a run what is missing; [`slot`] keeps the log,
 //! [`snapshot`] copies what was there before it, [`changes`] reads on; [`relations`] and [`text_value`] turn changes into
 //! [`event`]s, which leave by the [`outbox`]; [`identity`] is what they tell rows apart by. [`place`] is how far all of that came,
-//! and [`holdings`] what stays in the server when a pipeline is given up.
+//! [`tail`] how reading goes on without an end, and [`holdings`] what stays in the server when a pipeline is given up.
 
 mod changes;
 mod event;
@@ -18,15 +18,17 @@ mod requirements;
 mod server;
 mod slot;
 mod snapshot;
+mod tail;
 mod text_value;
 
 use pgwire::replication::status_update;
 use pgwire::{Connection, Lsn, Session, identifier, literal};
-use sdk::{Holding, HoldingsRequest, Moved, Result, RunRequest, Socket, log};
+use sdk::{Category, Error, Holding, HoldingsRequest, Moved, Result, RunRequest, Socket, StreamRequest, SyncMode, log};
 
 pub(crate) use event::{Purpose, events_of};
 pub(crate) use identity::with_identity;
 pub(crate) use names::NamesConfig;
+pub(crate) use tail::{Mode, ReadingConfig};
 
 use crate::prepared::Prepared;
 use crate::table::Table;
@@ -34,6 +36,7 @@ use changes::{Changes, durable};
 use names::Names;
 use outbox::Outbox;
 use place::{Place, Snapshot};
+use tail::Tail;
 
 /// Far more than a batch may wait for a destination that is slow; the server gives readers up that say nothing for so long.
 const SESSION_SETTINGS: &str = "SET wal_sender_timeout = '1h'";
@@ -46,19 +49,33 @@ pub(crate) fn holdings(session: &mut Session, config: &NamesConfig, request: &Ho
     work(&mut session.connection, &names)
 }
 
-/// The changes of some tables, up to where the log ended when they were looked up.
+/// Check that nothing waits for the end of what has none.
+pub(crate) fn require_only_changes(mode: Mode, streams: &[StreamRequest]) -> Result<()> {
+    let other = streams.iter().find(|stream| stream.sync_mode != SyncMode::Cdc);
+    let Some(other) = other.filter(|_| mode == Mode::Tail) else {
+        return Ok(());
+    };
+    let message = format!(
+        "With `cdc.mode: tail` a run has no end, and stream {} is not of sync_mode cdc; put it into a pipeline of its own.",
+        other.name
+    );
+    Err(Error::new(Category::Config, "tail_with_others", message).detail("stream", &other.name))
+}
+
+/// The changes of some tables, up to where the log ended when they were looked up, or without an end.
 #[derive(Clone, Debug)]
 pub(crate) struct Capture {
     names: Names,
     end: Lsn,
+    mode: Mode,
 }
 
 impl Capture {
     /// Begin with the end of the log: whatever is read up to it was committed before the tables are looked up.
-    pub(crate) fn begin(session: &mut Session, config: &NamesConfig, pipeline: &str) -> Result<Capture> {
+    pub(crate) fn begin(session: &mut Session, config: &NamesConfig, mode: Mode, pipeline: &str) -> Result<Capture> {
         server::verify(&mut session.connection)?;
         let names = Names::new(config, &session.config.database, pipeline);
-        Ok(Capture { names, end: server::end_of_log(&mut session.connection)? })
+        Ok(Capture { names, end: server::end_of_log(&mut session.connection)?, mode })
     }
 
     /// Check that changes of the tables can be read. Writes nothing.
@@ -115,7 +132,9 @@ impl Capture {
         let connection = &mut replication.connection;
         connection.execute(SESSION_SETTINGS)?;
         connection.begin_replication(&self.start_command(start))?;
-        let place = Changes::new(streams, place, self.end).read(connection, &mut outbox)?;
+        let is_endless = self.mode == Mode::Tail;
+        let tail = is_endless.then(|| Tail::begin(&mut reader.connection, request, start));
+        let place = Changes::new(streams, place, self.end).read(connection, &mut outbox, tail)?;
         let moved = outbox.end(&place)?;
         confirm(connection, streams, place.lsn.unwrap_or_default())?;
         log::point("source.confirmed");

@@ -44,6 +44,16 @@ impl<'a> Outbox<'a> {
         self.emit(Some(place.to_document()?))
     }
 
+    /// Emit what there is with its position, or the position alone.
+    pub(crate) fn emit_up_to(&mut self, place: &Place) -> Result<()> {
+        let position = place.to_document()?;
+        if self.emitters.iter().any(|emitter| !emitter.is_empty()) {
+            return self.emit(Some(position));
+        }
+        self.is_owing = false;
+        self.emitters.last_mut().map_or(Ok(()), |emitter| emitter.emit_batch(Some(position)))
+    }
+
     /// Emit everything, with the position after it. No stream ends before the last batch of all.
     pub(crate) fn end(mut self, place: &Place) -> Result<Vec<Moved>> {
         self.emit(None)?;

@@ -28,11 +28,28 @@ pub(crate) struct Mapping {
 impl Relations {
     /// Take note of a table; others than those of the streams may be published too.
     pub(crate) fn learn(&mut self, relation: &Relation, streams: &[&Prepared]) {
-        let is_of = |table: &Table| (table.schema.as_str(), table.name.as_str()) == (&relation.schema, &relation.name);
-        let stream = streams.iter().position(|prepared| is_of(&prepared.table));
+        let stream = streams.iter().position(|prepared| is_of(relation, &prepared.table));
         let mapping =
             stream.and_then(|place| Some(Mapping::new(relation, place, streams.get(place)?.captured.as_ref()?)));
         self.known.insert(relation.id, mapping);
+    }
+
+    /// Check that a table is still what it was when it was looked up, where it was changed later than that.
+    pub(crate) fn require_same(relation: &Relation, streams: &[&Prepared]) -> Result<()> {
+        let prepared = streams.iter().find(|prepared| is_of(relation, &prepared.table));
+        let Some((prepared, table)) = prepared.and_then(|prepared| Some((prepared, prepared.captured.as_ref()?)))
+        else {
+            return Ok(());
+        };
+        let Some(column) = other_column(relation, table, prepared.is_whole) else {
+            return Ok(());
+        };
+        let name = table.display_name();
+        let message = format!(
+            "Column {column} of {name} was added, dropped or renamed while its changes were read. What came before that \
+             is not read twice; run again, to go on with the table as it is now."
+        );
+        Err(Error::new(Category::Schema, "schema_changed", message).detail("stream", name))
     }
 
     /// The stream of a change; `None` where it is not ours.
@@ -85,6 +102,18 @@ impl Mapping {
         let has_changed = !self.key.iter().all(|(_, place)| is_same(*place));
         has_changed.then(|| self.key.iter().map(|(name, place)| (name.as_str(), value_at(old, *place))).collect())
     }
+}
+
+fn is_of(relation: &Relation, table: &Table) -> bool {
+    (table.schema.as_str(), table.name.as_str()) == (&relation.schema, &relation.name)
+}
+
+/// A column that a table lacks, or, where all of its columns are read, has besides.
+fn other_column<'a>(relation: &'a Relation, table: &'a Table, is_whole: bool) -> Option<&'a str> {
+    let known: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    let told: Vec<&str> = relation.columns.iter().map(|column| column.name.as_str()).collect();
+    let gone = known.iter().find(|name| !told.contains(name));
+    gone.or_else(|| told.iter().find(|name| is_whole && !known.contains(name))).copied()
 }
 
 /// A value of a row; one that has no such column is as good as NULL there.

@@ -47,6 +47,13 @@ pub(crate) fn end_of_log(connection: &mut Connection<Socket>) -> Result<Lsn> {
     Ok(before_page_head(row.text(0)?.parse()?, row.parsed(1)?, row.parsed(2)?))
 }
 
+/// Up to where the log can be read at this moment.
+pub(crate) fn flushed(connection: &mut Connection<Socket>) -> Result<Lsn> {
+    let rows = connection.query("SELECT pg_catalog.pg_current_wal_flush_lsn()", &[])?;
+    let row = rows.first().ok_or_else(|| Error::new(Category::Internal, "protocol", "A question got no answer."))?;
+    Ok(row.text(0)?.parse()?)
+}
+
 /// The end of the record before: the next one begins behind the head of its page, where nothing ever ends.
 fn before_page_head(next: Lsn, page_bytes: u64, segment_bytes: u64) -> Lsn {
     const LONG_HEAD_BYTES: u64 = 40;

@@ -1,0 +1,147 @@
+"""cdc.mode tail: changes are read on and on until the run is stopped, and what came until then is whole."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from harness.cli import Cli, Command, finish
+from harness.evidence import Evidence
+from harness.fix_changes import Sql
+from harness.fix_pipelines import RunPipeline
+from harness.waiting import wait_until
+from rapidbyte.embedded import ServerAddress
+from rapidbyte.errors import RapidbyteError
+
+_PIPELINE = "fixtures/pipelines/changes.yaml"
+_CONFIRMED = """
+    SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots
+    WHERE database = current_database() AND NOT temporary
+"""
+
+
+@pytest.fixture
+def tail_cli(changes_variables: Mapping[str, str], tmp_path: Path, evidence: Evidence) -> Cli:
+    """The `rapidbyte` command, with the variables of the pipeline of changes, which has no end."""
+    return Cli({**changes_variables, "CDC_MODE": "tail"}, tmp_path, evidence)
+
+
+def _wait_for(run_sql: Sql, table: str, rows: int) -> None:
+    def has_come() -> bool:
+        if run_sql("SELECT to_regclass(%s) IS NULL", table) == [(True,)]:
+            return False
+        return run_sql(f"SELECT count(*) FROM {table}") == [(rows,)]
+
+    wait_until(has_come, f"{rows} rows of {table}")
+
+
+def _end(process: Command, number: signal.Signals = signal.SIGTERM) -> dict[str, Any]:
+    """Ask a run to stop, and return its report."""
+    process.send_signal(number)
+    ended = finish(process)
+    assert ended.code == 0, ended.stderr
+    report: dict[str, Any] = json.loads(ended.stdout)
+    return report
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_changes_are_committed_soon_until_the_run_is_stopped(
+    tail_cli: Cli, run_sql: Sql, run_pipeline: RunPipeline, changes_variables: Mapping[str, str], number: signal.Signals
+) -> None:
+    with tail_cli.start("run", _PIPELINE, "--json", "-q") as process:
+        _wait_for(run_sql, "lake.orders", 2)
+        run_sql("INSERT INTO orders (id) VALUES (10)")
+        _wait_for(run_sql, "lake.orders", 3)
+        run_sql("DELETE FROM items WHERE sku = 'nut'")
+        _wait_for(run_sql, "lake.items", 3)
+        report = _end(process, number)
+    assert (report["status"], report["rows_written"]) == ("completed", 6)
+    assert [(stream["name"], stream["rows_written"], stream["attempts"]) for stream in report["streams"]] == [
+        ("orders", 3, 1),
+        ("items", 3, 1),
+    ]
+    assert run_sql("SELECT active FROM pg_replication_slots WHERE database = current_database()") == [(False,)]
+    run_sql("INSERT INTO items VALUES ('later', 1)")
+    assert run_pipeline(_PIPELINE, **changes_variables).rows_written == 1
+
+
+def test_slot_is_confirmed_up_to_what_is_committed_and_moves_though_others_write(tail_cli: Cli, run_sql: Sql) -> None:
+    with tail_cli.start("run", _PIPELINE, "--json", "-q") as process:
+        _wait_for(run_sql, "lake.orders", 2)
+        run_sql("CREATE TABLE other AS SELECT n FROM generate_series(1, 10000) AS n")
+        ((end,),) = run_sql("SELECT pg_current_wal_flush_lsn()::text")
+        wait_until(lambda: run_sql(_CONFIRMED, end) == [(True,)], "the slot moves")
+        assert _end(process)["rows_written"] == 4
+
+
+def test_destination_that_waits_for_longer_than_the_server_does_for_an_answer(
+    tail_cli: Cli, run_sql: Sql, changes_database: ServerAddress
+) -> None:
+    run_sql(f"ALTER DATABASE {changes_database.database} SET wal_sender_timeout = '500ms'")
+    with tail_cli.start("run", _PIPELINE, "--json", "-q") as process:
+        _wait_for(run_sql, "lake.items", 2)
+        with psycopg.connect(changes_database.dsn()) as holder:
+            holder.execute("LOCK TABLE lake.items IN ACCESS EXCLUSIVE MODE")
+            run_sql("INSERT INTO items SELECT 'many ' || n, n FROM generate_series(1, 100000) AS n")
+            ((end,),) = run_sql("SELECT pg_current_wal_flush_lsn()::text")
+            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'lake.items'::regclass"
+            wait_until(lambda: run_sql(waits) == [(1,)], "the destination waits")
+            run_sql("SELECT pg_sleep(2)")  # several times what the server waits for an answer
+            assert run_sql(_CONFIRMED, end) == [(False,)]
+        _wait_for(run_sql, "lake.items", 100_002)
+        wait_until(lambda: run_sql(_CONFIRMED, end) == [(True,)], "the slot follows")
+        report = _end(process)
+    assert [(stream["rows_written"], stream["attempts"]) for stream in report["streams"]] == [(2, 1), (100_002, 1)]
+
+
+def test_run_that_is_killed_leaves_no_gap_and_nothing_twice(
+    tail_cli: Cli, run_sql: Sql, run_pipeline: RunPipeline, changes_variables: Mapping[str, str]
+) -> None:
+    with tail_cli.start("run", _PIPELINE, "-q") as process:
+        _wait_for(run_sql, "lake.orders", 2)
+        run_sql("INSERT INTO orders (id) SELECT generate_series(10, 19)")
+        _wait_for(run_sql, "lake.orders", 12)
+        run_sql("INSERT INTO orders (id) SELECT generate_series(20, 29)")
+        process.kill()
+    run_pipeline(_PIPELINE, **changes_variables)
+    assert run_sql("SELECT id FROM lake.orders ORDER BY id") == [(1,), (2,), *((n,) for n in range(10, 30))]
+
+
+def test_table_that_gets_a_column_ends_the_run_and_the_next_one_has_all_of_it(
+    tail_cli: Cli, run_sql: Sql, run_pipeline: RunPipeline, changes_variables: Mapping[str, str]
+) -> None:
+    with tail_cli.start("run", _PIPELINE, "-q") as process:
+        _wait_for(run_sql, "lake.items", 2)
+        run_sql("INSERT INTO items VALUES ('before', 1)")
+        run_sql("ALTER TABLE items ADD colour text")
+        run_sql("INSERT INTO items VALUES ('with', 2, 'red')")
+        ended = finish(process)
+    assert ended.code == 4, ended.stderr
+    assert "Column colour of public.items was added" in ended.stderr
+    run_pipeline(_PIPELINE, **changes_variables)
+    assert run_sql("SELECT sku, amount, colour FROM lake.items WHERE _rb_op = 'insert' ORDER BY _rb_lsn") == [
+        ("before", 1, None),
+        ("with", 2, "red"),
+    ]
+
+
+def test_lag_is_told_while_it_runs(tail_cli: Cli) -> None:
+    with tail_cli.start("run", _PIPELINE) as process:
+        assert process.stderr is not None
+        told = next(line for line in process.stderr if " bytes behind" in line)
+        process.send_signal(signal.SIGINT)
+        finish(process)
+    assert told.startswith(("orders: 2 rows", "items: 2 rows"))
+
+
+def test_stream_that_has_an_end_is_refused(run_pipeline: RunPipeline, changes_variables: Mapping[str, str]) -> None:
+    with pytest.raises(RapidbyteError) as failed:
+        run_pipeline(_PIPELINE, **changes_variables, CDC_MODE="tail", SECOND_MODE="full_refresh")
+    assert failed.value.info.code == "tail_with_others"
+    assert "stream items is not of sync_mode cdc" in str(failed.value)
