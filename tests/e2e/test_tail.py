@@ -131,6 +131,20 @@ def test_table_that_gets_a_column_ends_the_run_and_the_next_one_has_all_of_it(
     ]
 
 
+def test_failures_that_pass_do_not_add_up_where_something_was_committed_between(tail_cli: Cli, run_sql: Sql) -> None:
+    reader = "SELECT active_pid FROM pg_replication_slots WHERE database = current_database() AND active"
+    with tail_cli.start("run", _PIPELINE, "--json", "-q") as process:
+        _wait_for(run_sql, "lake.orders", 2)
+        for number in range(5):  # more than the three times that a run is tried again
+            run_sql("INSERT INTO orders (id) VALUES (%s)", 10 + number)
+            _wait_for(run_sql, "lake.orders", 3 + number)
+            ((process_id,),) = run_sql(reader)
+            run_sql("SELECT pg_terminate_backend(%s, 10000)", process_id)
+            wait_until(lambda: run_sql(reader) != [], "another reader")
+        report = _end(process)
+    assert [(stream["rows_written"], stream["attempts"]) for stream in report["streams"]] == [(7, 6), (2, 6)]
+
+
 def test_lag_is_told_while_it_runs(tail_cli: Cli) -> None:
     with tail_cli.start("run", _PIPELINE) as process:
         assert process.stderr is not None

@@ -40,6 +40,12 @@ class Convoy:
         """What ended the lane, if anything did."""
         return next((lane.failure for lane in self.lanes if lane.failure is not None), None)
 
+    @property
+    def is_renewed(self) -> bool:
+        """Whether streams that have no end came further in this attempt; a failure is the first one again then."""
+        has_moved_on = any(self._ledgers.durable_position(stream) is not None for stream in self.streams)
+        return self.lanes[0].is_endless and has_moved_on
+
     def begin(self, lead: Lane, attempt: int) -> None:
         """Have a lane take the streams over, for the `attempt`-th time."""
         self.lanes = [lead]

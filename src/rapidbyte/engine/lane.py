@@ -67,7 +67,7 @@ class Lane:
         self.epoch = epoch
         self.snapshot: JsonObject | None = None  # once the source is prepared, for others to see what it sees
         self.stream: int | None = None
-        self._is_endless = False
+        self.is_endless = False
 
     @property
     def failure(self) -> BaseException | None:
@@ -89,7 +89,7 @@ class Lane:
             streams = read_streams(answer, self._source.name)
             check(streams)
             self.snapshot = read_snapshot(answer, self._source.name)
-            self._is_endless = read_is_endless(answer, self._source.name)
+            self.is_endless = read_is_endless(answer, self._source.name)
             return streams
 
         plan = self._plan
@@ -199,7 +199,7 @@ class Lane:
     @property
     def _checkpoint(self) -> CheckpointInterval:
         checkpoint = self._plan.checkpoint
-        if self._is_endless and not checkpoint.seconds:
+        if self.is_endless and not checkpoint.seconds:
             return replace(checkpoint, seconds=_ENDLESS_S)
         return checkpoint
 

@@ -38,6 +38,7 @@ class _Task:
 
     streams: tuple[int, ...]
     attempt: int = 1
+    failures: int = 0  # in a row
     due_at_s: float = 0.0
     started_s: float | None = None
     has_receipts: bool = False
@@ -222,7 +223,8 @@ class Transfer:
         """Give the lanes of streams up and let them wait for another attempt, or raise what is final."""
         task = self._at.pop(movement)
         task.has_receipts = task.has_receipts or movement.has_receipts
-        wait_s = self._plan.retries.wait_s(error, task.attempt, has_receipts=task.has_receipts)
+        task.failures = 1 if isinstance(movement, Convoy) and movement.is_renewed else task.failures + 1
+        wait_s = self._plan.retries.wait_s(error, task.failures, has_receipts=task.has_receipts)
         if wait_s is None:
             raise error
         for lane in reversed(movement.lanes):  # the first one last: it takes back what the others have written
@@ -232,7 +234,7 @@ class Transfer:
         task.due_at_s = time.monotonic() + wait_s
         self._waiting.append(task)
         names = ", ".join(self._plan.streams[stream].name for stream in task.streams)
-        self._tell_retry(names, task.attempt, wait_s, error)
+        self._tell_retry(names, task.failures + 1, wait_s, error)
 
     def _tell_retry(self, what: str, attempt: int, wait_s: float, error: BaseException) -> None:
         self._warn(f"{what} failed: {error} Attempt {attempt} of {self._plan.retries.attempts} begins in {wait_s:g} s.")
