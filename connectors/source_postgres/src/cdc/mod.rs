@@ -84,7 +84,9 @@ impl Capture {
             requirements::verify(connection, table)?;
         }
         publication::plan(connection, &self.names, tables)?;
-        slot::find(connection, &self.names.slot)?;
+        if slot::find(connection, &self.names.slot)?.is_none() {
+            slot::require_room(connection, &self.names.slot)?;
+        }
         Ok(())
     }
 

@@ -95,6 +95,24 @@ pub(crate) fn create(connection: &mut Connection<Socket>, name: &str) -> Result<
     Ok(Slot { confirmed: row.text(0)?.parse()?, user: None })
 }
 
+/// Check that the server has slots to spare for a first run: the pipeline's own, and one while tables are copied.
+pub(crate) fn require_room(connection: &mut Connection<Socket>, name: &str) -> Result<()> {
+    const NEEDED: u64 = 2;
+    let sql = "SELECT pg_catalog.count(*), pg_catalog.current_setting('max_replication_slots') \
+               FROM pg_catalog.pg_replication_slots";
+    let rows = connection.query(sql, &[])?;
+    let row = rows.first().ok_or_else(|| gone(name))?;
+    let (used, most) = (row.parsed::<u64>(0)?, row.parsed::<u64>(1)?);
+    if used + NEEDED <= most {
+        return Ok(());
+    }
+    let message = format!(
+        "The first run needs two replication slots, {name} and one while it copies the tables, and {used} of {most} are \
+         taken; raise max_replication_slots, or drop slots that nobody uses."
+    );
+    Err(Error::new(Category::Config, "no_slot_left", message).detail("slot", name))
+}
+
 /// Say what to do where the server has no room for another slot, or does not like its name.
 pub(crate) fn uncreated(error: Error, name: &str) -> Error {
     let remedy = match error.code.as_str() {
