@@ -165,7 +165,9 @@ def test_server_that_stays_away_is_an_error_and_the_next_run_has_every_row(
 
 def _as_user(session: psycopg.Connection, *settings: str) -> dict[str, str]:
     """Make a superuser with settings of its own, and return what connects as this user."""
-    session.execute("DROP ROLE IF EXISTS other; CREATE ROLE other LOGIN SUPERUSER PASSWORD 'other'")
+    if session.execute("SELECT to_regrole('other')").fetchone() != (None,):
+        session.execute("REASSIGN OWNED BY other TO CURRENT_USER; DROP OWNED BY other; DROP ROLE other")
+    session.execute("CREATE ROLE other LOGIN SUPERUSER PASSWORD 'other'")
     for setting in settings:
         session.execute(f"ALTER ROLE other SET {setting}".encode())
     return {"user": "other", "password": "other"}
