@@ -96,6 +96,7 @@ class CargoProcess:
     rustc_flags: str = ""
     immutable_input_digests: FrozenDict[str, Digest] = field(default_factory=FrozenDict)
     cache_scope: ProcessCacheScope = ProcessCacheScope.SUCCESSFUL
+    environment: FrozenDict[str, str] = field(default_factory=FrozenDict)
 
 
 def toolchain_path(toolchain: RustToolchain) -> str:
@@ -145,6 +146,7 @@ async def cargo_process(
     return Process(
         [bash.path, "-c", _RUN + request.script, "cargo", *request.arguments],
         env={
+            **request.environment,
             "TOOLCHAIN_PATH": toolchain_path(toolchain),
             "TOOLCHAIN": toolchain.identity,
             "WORKSPACE": request.workspace_folder,

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pants.core.goals.test import TestFieldSet, TestRequest, TestResult, TestSubsystem
+from pants.core.goals.test import TestExtraEnv, TestFieldSet, TestRequest, TestResult, TestSubsystem
 from pants.engine.fs import CreateDigest, FileContent, Snapshot
 from pants.engine.process import FallibleProcessResult, Process, ProcessCacheScope
 from pants.engine.rules import Get, Rule, collect_rules, rule
 from pants.engine.target import Target
 from pants.engine.unions import UnionRule
+from pants.util.frozendict import FrozenDict
 from pants.util.logging import LogLevel
 
 from rapidbyte_pants.rust.cargo import CargoProcess
@@ -43,7 +44,7 @@ class CrateTestRequest(TestRequest):
 
 @rule(desc="Run cargo test", level=LogLevel.DEBUG)
 async def run_cargo_test(
-    batch: CrateTestRequest.Batch[CrateTestFieldSet, Any], test_subsystem: TestSubsystem
+    batch: CrateTestRequest.Batch[CrateTestFieldSet, Any], test_subsystem: TestSubsystem, extra_env: TestExtraEnv
 ) -> TestResult:
     address = batch.single_element.address
     inputs = await Get(CrateInputs, CrateInputsRequest(address))
@@ -56,6 +57,7 @@ async def run_cargo_test(
             input_digest=inputs.digest,
             description=f"Run cargo test for {address}",
             kept_as=inputs.kept_as("native"),
+            environment=FrozenDict(extra_env.env),
             cache_scope=(ProcessCacheScope.PER_SESSION if test_subsystem.force else ProcessCacheScope.SUCCESSFUL),
         ),
     )

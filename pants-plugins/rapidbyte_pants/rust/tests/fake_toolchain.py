@@ -12,8 +12,8 @@ esac
 """
 
 # `build` writes the files it sees as the module, and adds where it sees them to the file `places` of the target
-# directory; `test` reports one test that passes and one that is left out; `clippy` prints its arguments and the files
-# it sees, and finds fault with the word "needless".
+# directory; `test` reports one test that passes, whose name ends with $PROFILE, and one that is left out; `clippy`
+# prints its arguments and the files it sees, and finds fault with the word "needless".
 _CARGO = """#!/bin/bash
 case $1 in
   -V) echo 'cargo {version}' ;;
@@ -34,7 +34,7 @@ case $1 in
     ;;
   test)
     case "$*" in *--no-run*) exit 0 ;; esac
-    printf 'running 2 tests\\ntest a::works ... ok\\ntest a::slow ... ignored\\n'
+    printf 'running 2 tests\\ntest a::works%s ... ok\\ntest a::slow ... ignored\\n' "${PROFILE:-}"
     ;;
   clippy)
     printf '%s\\n' "$*" | sed 's/ --target-dir [^ ]*//'

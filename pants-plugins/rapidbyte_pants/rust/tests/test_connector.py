@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 from pants.core.goals.package import BuiltPackage
-from pants.core.goals.test import TestResult
+from pants.core.goals.test import TestResult, get_filtered_environment
 from pants.core.target_types import ResourceSourceField
 from pants.core.util_rules import system_binaries
 from pants.engine.addresses import Address, Addresses
@@ -70,6 +70,7 @@ def runner(tmp_path: Path) -> RuleRunner:
         rules=[
             *register.rules(),
             *system_binaries.rules(),
+            get_filtered_environment,
             QueryRule(Addresses, [DependenciesRequest]),
             QueryRule(HydratedSources, [HydrateSourcesRequest]),
             QueryRule(BuiltPackage, [WasmPackageFieldSet]),
@@ -171,6 +172,14 @@ def test_tests_of_a_crate_are_run_and_reported(runner: RuleRunner) -> None:
     assert report.path == "connectors.sdk.xml"
     suite = ElementTree.fromstring(report.content)
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("2", "0", "1")
+
+
+def test_tests_of_a_crate_get_the_variables_that_all_tests_get(runner: RuleRunner, tmp_path: Path) -> None:
+    _use(runner, tmp_path / "toolchain" / "bin", "--test-extra-env-vars=['PROFILE=_nightly']")
+    field_set = CrateTestFieldSet.create(runner.get_target(Address("connectors/sdk")))
+    batch: Any = CrateTestRequest.Batch("rust", (field_set,), None)
+    result = runner.request(TestResult, [batch])
+    assert "a::works_nightly ... ok" in result.stdout
 
 
 def test_published_modules_lie_beside_their_target_and_have_its_profile(runner: RuleRunner) -> None:
