@@ -17,6 +17,8 @@ use arrow_schema::{ArrowError, Schema, SchemaRef};
 use crate::error::{Category, Error, Result};
 use crate::frame::Frame;
 
+mod layout;
+
 /// More than the prefix of a message and the padding of its two parts.
 const PADDING_BYTES: usize = 256;
 /// What every encapsulated message begins with.
@@ -158,6 +160,7 @@ fn decode_batch(schema: &SchemaRef, bytes: &Buffer, rows: u64) -> Result<RecordB
     if header.compression().is_some() {
         return Err(invalid("a batch is compressed"));
     }
+    layout::check(&header, schema, body.len())?;
     let batch = read_record_batch(&body, header, schema.clone(), &HashMap::new(), None, &message.version());
     let batch = batch.map_err(|error| invalid(&error.to_string()))?;
     if batch.num_rows() as u64 != rows {
