@@ -80,7 +80,8 @@ def test_rejected_rows_are_listed_a_line_each(capsys: pytest.CaptureFixture[str]
     assert said(capsys, "dlq", "list") == (0, waiting, "")
     assert [row["id"] for row in document(capsys, "dlq", "list", "--all")["rows"]] == [1, 2]
     assert document(capsys, "dlq", "list", "--stream", "orders") == {"total": 0, "rows": []}
-    assert said(capsys, "dlq", "list", "--all", "--limit", "1")[2] == "1 of 2 rows are shown; --limit shows more.\n"
+    some = (0, waiting, "1 of 2 rows are shown; --limit shows more.\n")
+    assert said(capsys, "dlq", "list", "--all", "--limit", "1") == some
 
 
 @pytest.mark.usefixtures("filled")

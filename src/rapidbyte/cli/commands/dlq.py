@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 
 from rapidbyte.cli.arguments import Options
 from rapidbyte.cli.commands import replay
@@ -33,16 +34,24 @@ def execute(options: Options, output: Output, signals: Signals) -> ExitCode:
 
 def _list(options: Options, output: Output, state: State | None, place: str) -> None:
     wanted = _selection(options, is_waiting=None if options.includes_replayed else True)
-    letters = () if state is None else state.dead_letters.list(wanted, options.limit)
+    letters = iter(()) if state is None else _each(state, wanted, options.limit)
     total = 0 if state is None else state.dead_letters.count(wanted)
     if output.is_json:
         output.document({"total": total, "rows": [letter_document(letter) for letter in letters]})
-    elif letters:
+    elif total:
         output.result(letters_text(letters))
-        if total > len(letters):
-            output.say(f"{counted(len(letters))} of {counted(total)} rows are shown; --limit shows more.")
+        if total > options.limit:
+            output.say(f"{counted(options.limit)} of {counted(total)} rows are shown; --limit shows more.")
     else:
         output.say(f"No rejected rows are kept in {place}.")
+
+
+def _each(state: State, wanted: Selection, limit: int) -> Iterator[StoredLetter]:
+    """Yield the first letters, one by one, since their rows may be large."""
+    after = 0
+    while limit and (found := state.dead_letters.list(wanted, 1, after)):
+        yield found[0]
+        after, limit = found[0].letter_id, limit - 1
 
 
 def _show(options: Options, output: Output, state: State | None, place: str) -> None:
@@ -76,7 +85,7 @@ def _delete(options: Options, output: Output, state: State | None) -> None:
         output.result(f"Deleted: {counted(deleted)} {'row' if deleted == 1 else 'rows'}.")
 
 
-def letters_text(letters: tuple[StoredLetter, ...]) -> str:
+def letters_text(letters: Iterable[StoredLetter]) -> str:
     """Return letters for a person, a line each."""
     rows = []
     for stored in letters:
