@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,16 @@ def _wait_for(run_sql: Sql, table: str, rows: int) -> None:
     wait_until(has_come, f"{rows} rows of {table}")
 
 
+@contextmanager
+def _started(cli: Cli, *options: str) -> Iterator[Command]:
+    """Start a run, which has no end of its own, and end it also where the test fails."""
+    with cli.start("run", _PIPELINE, *options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def _end(process: Command, number: signal.Signals = signal.SIGTERM) -> dict[str, Any]:
     """Ask a run to stop, and return its report."""
     process.send_signal(number)
@@ -54,7 +65,7 @@ def _end(process: Command, number: signal.Signals = signal.SIGTERM) -> dict[str,
 def test_changes_are_committed_soon_until_the_run_is_stopped(
     tail_cli: Cli, run_sql: Sql, run_pipeline: RunPipeline, changes_variables: Mapping[str, str], number: signal.Signals
 ) -> None:
-    with tail_cli.start("run", _PIPELINE, "--json", "-q") as process:
+    with _started(tail_cli, "--json", "-q") as process:
         _wait_for(run_sql, "lake.orders", 2)
         run_sql("INSERT INTO orders (id) VALUES (10)")
         _wait_for(run_sql, "lake.orders", 3)
@@ -72,10 +83,10 @@ def test_changes_are_committed_soon_until_the_run_is_stopped(
 
 
 def test_slot_is_confirmed_up_to_what_is_committed_and_moves_though_others_write(tail_cli: Cli, run_sql: Sql) -> None:
-    with tail_cli.start("run", _PIPELINE, "--json", "-q") as process:
+    with _started(tail_cli, "--json", "-q") as process:
         _wait_for(run_sql, "lake.orders", 2)
         run_sql("CREATE TABLE other AS SELECT n FROM generate_series(1, 10000) AS n")
-        ((end,),) = run_sql("SELECT pg_current_wal_flush_lsn()::text")
+        ((end,),) = run_sql("SELECT pg_current_wal_insert_lsn()::text")
         wait_until(lambda: run_sql(_CONFIRMED, end) == [(True,)], "the slot moves")
         assert _end(process)["rows_written"] == 4
 
@@ -84,12 +95,12 @@ def test_destination_that_waits_for_longer_than_the_server_does_for_an_answer(
     tail_cli: Cli, run_sql: Sql, changes_database: ServerAddress
 ) -> None:
     run_sql(f"ALTER DATABASE {changes_database.database} SET wal_sender_timeout = '500ms'")
-    with tail_cli.start("run", _PIPELINE, "--json", "-q") as process:
+    with _started(tail_cli, "--json", "-q") as process:
         _wait_for(run_sql, "lake.items", 2)
         with psycopg.connect(changes_database.dsn()) as holder:
             holder.execute("LOCK TABLE lake.items IN ACCESS EXCLUSIVE MODE")
             run_sql("INSERT INTO items SELECT 'many ' || n, n FROM generate_series(1, 100000) AS n")
-            ((end,),) = run_sql("SELECT pg_current_wal_flush_lsn()::text")
+            ((end,),) = run_sql("SELECT pg_current_wal_insert_lsn()::text")
             waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'lake.items'::regclass"
             wait_until(lambda: run_sql(waits) == [(1,)], "the destination waits")
             run_sql("SELECT pg_sleep(2)")  # several times what the server waits for an answer
@@ -103,7 +114,7 @@ def test_destination_that_waits_for_longer_than_the_server_does_for_an_answer(
 def test_run_that_is_killed_leaves_no_gap_and_nothing_twice(
     tail_cli: Cli, run_sql: Sql, run_pipeline: RunPipeline, changes_variables: Mapping[str, str]
 ) -> None:
-    with tail_cli.start("run", _PIPELINE, "-q") as process:
+    with _started(tail_cli, "-q") as process:
         _wait_for(run_sql, "lake.orders", 2)
         run_sql("INSERT INTO orders (id) SELECT generate_series(10, 19)")
         _wait_for(run_sql, "lake.orders", 12)
@@ -116,7 +127,7 @@ def test_run_that_is_killed_leaves_no_gap_and_nothing_twice(
 def test_table_that_gets_a_column_ends_the_run_and_the_next_one_has_all_of_it(
     tail_cli: Cli, run_sql: Sql, run_pipeline: RunPipeline, changes_variables: Mapping[str, str]
 ) -> None:
-    with tail_cli.start("run", _PIPELINE, "-q") as process:
+    with _started(tail_cli, "-q") as process:
         _wait_for(run_sql, "lake.items", 2)
         run_sql("INSERT INTO items VALUES ('before', 1)")
         run_sql("ALTER TABLE items ADD colour text")
@@ -133,7 +144,7 @@ def test_table_that_gets_a_column_ends_the_run_and_the_next_one_has_all_of_it(
 
 def test_failures_that_pass_do_not_add_up_where_something_was_committed_between(tail_cli: Cli, run_sql: Sql) -> None:
     reader = "SELECT active_pid FROM pg_replication_slots WHERE database = current_database() AND active"
-    with tail_cli.start("run", _PIPELINE, "--json", "-q") as process:
+    with _started(tail_cli, "--json", "-q") as process:
         _wait_for(run_sql, "lake.orders", 2)
         for number in range(5):  # more than the three times that a run is tried again
             run_sql("INSERT INTO orders (id) VALUES (%s)", 10 + number)
@@ -146,7 +157,7 @@ def test_failures_that_pass_do_not_add_up_where_something_was_committed_between(
 
 
 def test_lag_is_told_while_it_runs(tail_cli: Cli) -> None:
-    with tail_cli.start("run", _PIPELINE) as process:
+    with _started(tail_cli) as process:
         assert process.stderr is not None
         told = next(line for line in process.stderr if " bytes behind" in line)
         process.send_signal(signal.SIGINT)
