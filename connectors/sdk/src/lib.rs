@@ -25,7 +25,9 @@ pub mod text;
 mod transform;
 
 pub use abi_numbers::Status;
-pub use channel::{Arrival, FrameKind, Inbox, Metadata, checkpoint, durable_position, emit, report_lag, stop_requested};
+pub use channel::{
+    Arrival, FrameKind, Inbox, Metadata, checkpoint, durable_position, emit, report_lag, stop_requested,
+};
 pub use connector::{Connector, Destination, Source, Transform, Transformation};
 pub use error::{Category, CommitState, Error, Result, Scope};
 pub use frame::Frame;
