@@ -17,6 +17,7 @@ from harness.oracle import TableName, assert_same_table
 from rapidbyte.errors import RapidbyteError
 from rapidbyte.model import RunReport
 
+SEED = "fixtures/sql/changes.sql"
 _PIPELINE = "fixtures/pipelines/applied_changes.yaml"
 
 Sync = Callable[..., RunReport]

@@ -15,6 +15,7 @@ from harness.fix_changes import Sql
 from harness.fix_pipelines import RunPipeline
 from harness.profiles import is_nightly
 
+SEED = "fixtures/sql/changes.sql"
 _PIPELINE = "fixtures/pipelines/applied_changes.yaml"
 _STREAMS = json.dumps([{"name": "leaf", "sync_mode": "cdc"}, {"name": "node", "sync_mode": "cdc"}])
 _TABLES = """

@@ -19,6 +19,7 @@ from harness.fix_changes import Sql
 from harness.waiting import wait_until
 from rapidbyte.embedded import ServerAddress
 
+SEED = "fixtures/sql/changes.sql"
 _PIPELINE = "fixtures/pipelines/changes.yaml"
 _SLOT = "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()"
 _PUBLICATION = "SELECT pubname FROM pg_publication"

@@ -14,6 +14,7 @@ from harness.kill_points import OF_CHANGES, OF_COPIES
 from rapidbyte.errors import RapidbyteError
 from rapidbyte.model import RunReport
 
+SEED = "fixtures/sql/changes.sql"
 _PIPELINE = "fixtures/pipelines/changes.yaml"
 
 Sync = Callable[..., RunReport]

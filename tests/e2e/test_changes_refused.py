@@ -17,6 +17,7 @@ from harness.shared_server import SETTINGS
 from rapidbyte.embedded import EmbeddedPostgres, ServerAddress
 from rapidbyte.errors import RapidbyteError
 
+SEED = "fixtures/sql/changes.sql"
 _PIPELINE = Path("fixtures/pipelines/changes.yaml")
 
 Refused = Callable[..., RapidbyteError]

@@ -20,6 +20,7 @@ from harness.waiting import wait_until
 from rapidbyte.embedded import ServerAddress
 from rapidbyte.errors import RapidbyteError
 
+SEED = "fixtures/sql/changes.sql"
 _PIPELINE = "fixtures/pipelines/changes.yaml"
 _CONFIRMED = """
     SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots

@@ -1,4 +1,8 @@
-"""Fixtures for changes: a server of their own, and in it a database with tables whose changes are read."""
+"""Fixtures for changes: a server of their own, and in it a database with tables whose changes are read.
+
+A file of tests that uses them says in `SEED` what makes the tables, so that it, and no other, runs again for an edit of
+that file.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +31,14 @@ def quiet_server() -> Iterator[ServerAddress]:
 
 
 @pytest.fixture
-def changes_database(quiet_server: ServerAddress) -> Iterator[ServerAddress]:
+def changes_database(request: pytest.FixtureRequest, quiet_server: ServerAddress) -> Iterator[ServerAddress]:
     """The address of a database of the test's own, with the tables in it."""
     name = f"changes_{secrets.token_hex(4)}"
     with psycopg.connect(quiet_server.dsn(), autocommit=True) as session:
         session.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
         address = replace(quiet_server, database=name)
         with psycopg.connect(address.dsn(), autocommit=True) as inside:
-            seed(inside, "public", "fixtures/sql/changes.sql")
+            seed(inside, "public", request.module.SEED)
         yield address
         drop_database(session, name)
 
