@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -29,12 +28,6 @@ def large(schemas: SchemaPair, seeded: Seed) -> tuple[TableName, TableName]:
     """The large table and where it goes."""
     seeded("fixtures/sql/large.sql")
     return TableName(schemas.source, "large"), TableName(schemas.destination, "large")
-
-
-@pytest.fixture
-def gate(large: tuple[TableName, TableName], make_gate: Callable[[str], Gate]) -> Gate:
-    """A gate before the large table."""
-    return make_gate(large[0].name)
 
 
 def test_rows_that_change_meanwhile_are_read_once_as_they_were(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import psycopg
 import pytest
@@ -26,12 +26,6 @@ def large(schemas: SchemaPair, seeded: Seed) -> tuple[TableName, TableName]:
     """The large table and where it goes."""
     seeded("fixtures/sql/large.sql")
     return TableName(schemas.source, "large"), TableName(schemas.destination, "large")
-
-
-@pytest.fixture
-def gate(large: tuple[TableName, TableName], make_gate: Callable[[str], Gate]) -> Gate:
-    """A gate before the large table."""
-    return make_gate(large[0].name)
 
 
 @pytest.fixture

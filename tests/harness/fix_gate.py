@@ -16,6 +16,7 @@ from psycopg import sql
 import rapidbyte
 from harness.fix_tables import Ask
 from harness.names import SchemaPair
+from harness.oracle import TableName
 from harness.waiting import PATIENCE_S
 from rapidbyte.embedded import ServerAddress
 
@@ -125,3 +126,9 @@ def make_gate(
     with psycopg.connect(server.dsn()) as closer:
         yield make
         closer.rollback()
+
+
+@pytest.fixture
+def gate(large: tuple[TableName, TableName], make_gate: Callable[[str], Gate]) -> Gate:
+    """A gate before the first of the tables `large`, which the file of tests makes."""
+    return make_gate(large[0].name)
