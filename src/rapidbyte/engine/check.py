@@ -8,7 +8,6 @@ from pathlib import Path
 from rapidbyte.engine.cancellation import Cancellation
 from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.documents import read_findings
-from rapidbyte.engine.events import LogLine
 from rapidbyte.engine.look_up import Probe, Problems, problems_of_streams
 from rapidbyte.engine.plan import Plan, make_plan
 from rapidbyte.engine.run import load_pipeline
@@ -36,7 +35,7 @@ def check_pipeline(
     plan = make_plan(loaded, ArtifactCache.of_user())
     problems: Problems = []
     checks = _state_checks(loaded.state if state_path is None else StateSpec(connection=str(state_path)), problems)
-    with Crew(cancel if cancel is not None else Cancellation(), _ignore) as crew:
+    with Crew(cancel if cancel is not None else Cancellation()) as crew:
         checks += _stream_checks(plan, crew, problems)
     if problems:
         raise _of_all(problems)
@@ -111,7 +110,3 @@ def _reshaped(spec: StreamSpec, stream: Stream) -> Check:
 def _writable(spec: StreamSpec) -> Check:
     message = f"the destination has what {spec.write_mode.value} needs: privileges, types and keys"
     return Check(spec.name, "target", CheckStatus.OK, message)
-
-
-def _ignore(line: LogLine) -> None:
-    """Drop what connectors say: a check reports findings only."""

@@ -40,7 +40,7 @@ class Crew:
     def __init__(
         self,
         cancellation: Cancellation,
-        on_log: Callable[[LogLine], None],
+        on_log: Callable[[LogLine], None] = lambda _: None,
         state_of: Callable[[str], StatePort] = lambda _: NO_STATE,
     ) -> None:
         """`state_of` gives what a connector of this name may keep; without it, nothing is kept."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from rapidbyte.engine.cancellation import Cancellation
 from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.documents import read_streams
-from rapidbyte.engine.events import LogLine
 from rapidbyte.engine.plan import plan_source
 from rapidbyte.engine.run import load_pipeline
 from rapidbyte.model import Catalog, Pipeline
@@ -23,11 +22,7 @@ def discover(
 ) -> Catalog:
     """Return the streams that the pipeline's source can read. Raises what `run_pipeline` does."""
     plan = plan_source(load_pipeline(pipeline, env), ArtifactCache.of_user())
-    with Crew(cancel if cancel is not None else Cancellation(), _ignore) as crew:
+    with Crew(cancel if cancel is not None else Cancellation()) as crew:
         source = crew.hire(plan)
         crew.result(source.open())
         return Catalog(crew.result(source.call(Call.DISCOVER, {}, lambda answer: read_streams(answer, source.name))))
-
-
-def _ignore(line: LogLine) -> None:
-    """Drop what the connector says: a catalog is the only answer."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from rapidbyte.engine.cancellation import Cancellation
 from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.documents import read_holdings
-from rapidbyte.engine.events import LogLine
 from rapidbyte.engine.plan import plan_source
 from rapidbyte.engine.run import load_pipeline
 from rapidbyte.model import Holding, Pipeline
@@ -30,11 +29,7 @@ def holdings(
     loaded = load_pipeline(pipeline, env)
     plan = plan_source(loaded, ArtifactCache.of_user())
     request = {"pipeline": loaded.name, "is_dropped": is_dropped}
-    with Crew(cancel if cancel is not None else Cancellation(), _ignore) as crew:
+    with Crew(cancel if cancel is not None else Cancellation()) as crew:
         source = crew.hire(plan)
         crew.result(source.open())
         return crew.result(source.call(Call.HOLDINGS, request, lambda answer: read_holdings(answer, source.name)))
-
-
-def _ignore(line: LogLine) -> None:
-    """Drop what the connector says: what it keeps is the only answer."""

@@ -115,9 +115,7 @@ class ChannelImports:
     @guarded
     def durable_position(self, stream: int, pointer: int, capacity: int) -> int:
         """Write the position that is durable of a stream, and give its length; 0 before the first one."""
-        outlet = self.port
-        if not isinstance(outlet, Outlet):
-            raise _wrong_side("ask what is durable")
+        outlet = self._outlet("ask what is durable")
         outlet.queue.require_whole()
         self._activity.beat()  # who asks waits for the destination
         position = outlet.durable_position(stream)
@@ -128,18 +126,14 @@ class ChannelImports:
     @guarded
     def stop_requested(self) -> int:
         """Tell whether the run is asked to end."""
-        outlet = self.port
-        if not isinstance(outlet, Outlet):
-            raise _wrong_side("ask whether to stop")
+        outlet = self._outlet("ask whether to stop")
         outlet.queue.require_whole()
         return int(outlet.stop_requested())
 
     @guarded
     def report_lag(self, size: int) -> int:
         """Take note of how far the destination is behind the source."""
-        outlet = self.port
-        if not isinstance(outlet, Outlet):
-            raise _wrong_side("tell how far behind it is")
+        outlet = self._outlet("tell how far behind it is")
         if size < 0:
             raise FrameError(f"{size} bytes cannot lie between two places.", ErrorInfo("invalid_argument"))
         outlet.lag(size)
@@ -158,14 +152,16 @@ class ChannelImports:
     def next_range(self, stream: int, pointer: int) -> int:
         """Write the next range to read."""
         view = self.memory.view(pointer, RANGE_BYTES)
-        outlet = self.port
-        if not isinstance(outlet, Outlet):
-            raise _wrong_side("read ranges")
-        taken = outlet.next_range(stream)
+        taken = self._outlet("read ranges").next_range(stream)
         if taken is None:
             return Status.END_OF_STREAM
         _RANGE.pack_into(view, 0, *taken)
         return Status.OK
+
+    def _outlet(self, doing: str) -> Outlet:
+        if not isinstance(self.port, Outlet):
+            raise _wrong_side(doing)
+        return self.port
 
     def _document(self, pointer: int, length: int, most_bytes: int = MAX_METADATA_BYTES) -> bytes:
         view = self.memory.view(pointer, length)
