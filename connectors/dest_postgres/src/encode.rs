@@ -12,7 +12,8 @@ use arrow_schema::{DataType, TimeUnit};
 use pgwire::{datetime, numeric, oid};
 use sdk::{Category, Error, Result};
 
-const NULL: [u8; 4] = (-1i32).to_be_bytes();
+/// A field that is NULL.
+pub(crate) const NULL: [u8; 4] = (-1i32).to_be_bytes();
 const JSONB_VERSION: u8 = 1;
 const UUID_BYTES: i32 = 16;
 

@@ -49,7 +49,7 @@ impl Load {
         let courier = match method {
             LoadMethod::Copy => {
                 connection.begin_copy_in(&plan.copy_statement())?;
-                Courier::Copy(CopyIn::new(SEND_BYTES + SEND_BYTES / 4))
+                Courier::Copy(new_copy())
             }
             LoadMethod::Insert => {
                 connection.parse(&plan.insert_statement(), &plan.parameter_oids())?;
@@ -72,10 +72,7 @@ impl Load {
             Courier::Copy(copy) => {
                 for row in 0..rows.count() {
                     rows.write(row, copy.tuples())?;
-                    if copy.size() >= SEND_BYTES {
-                        connection.send_copy_data(copy.sealed())?;
-                        copy.restart();
-                    }
+                    send_if_full(connection, copy)?;
                 }
             }
             Courier::Insert { messages, pending, inserted, tuple } => {
@@ -135,6 +132,21 @@ impl Load {
         }
         Ok(())
     }
+}
+
+/// A copy with room for its messages.
+pub(crate) fn new_copy() -> CopyIn {
+    CopyIn::new(SEND_BYTES + SEND_BYTES / 4)
+}
+
+/// Send the message of a copy that is large enough.
+#[inline]
+pub(crate) fn send_if_full(connection: &mut Connection<Socket>, copy: &mut CopyIn) -> Result<()> {
+    if copy.size() >= SEND_BYTES {
+        connection.send_copy_data(copy.sealed())?;
+        copy.restart();
+    }
+    Ok(())
 }
 
 fn flush(connection: &mut Connection<Socket>, messages: &mut Vec<u8>, pending: &mut usize) -> Result<u64> {

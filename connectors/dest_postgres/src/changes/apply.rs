@@ -4,17 +4,15 @@ use std::collections::BTreeSet;
 
 use arrow_array::RecordBatch;
 use pgwire::Connection;
-use pgwire::copy_in::CopyIn;
 use sdk::{Category, Error, Result, Socket, log};
 
 use super::event::{EventPlan, Events};
 use super::net::{Key, Net, NetRow, Source, net};
 use super::statements::{Parts, Statements};
-use crate::encode::Rows;
+use crate::encode::{NULL, Rows};
+use crate::load::{new_copy, send_if_full};
 use crate::plan::Plan;
 
-const SEND_BYTES: usize = 256 * 1024;
-const NULL: [u8; 4] = (-1i32).to_be_bytes();
 /// The columns of a stage besides those of its table and its key.
 const OWN_COLUMNS: usize = 2;
 
@@ -138,17 +136,17 @@ impl Application<'_> {
     }
 
     fn copy(&self, connection: &mut Connection<Socket>, net: &Net, parts: Parts) -> Result<()> {
-        let mut copy = CopyIn::new(SEND_BYTES + SEND_BYTES / 4);
+        let mut copy = new_copy();
         let selected = self.plan.selected(self.batch)?;
         let values = Rows::new(&selected, self.plan.columns.iter().map(|column| column.encoding))?;
         let gone = net.gone.iter().map(|key| (key, parts.gone));
         for (key, part) in gone.chain(net.left.iter().map(|key| (key, parts.left))) {
             self.write_key(key, part, copy.tuples())?;
-            flush(connection, &mut copy)?;
+            send_if_full(connection, &mut copy)?;
         }
         for row in &net.rows {
             self.write_row(row, &values, parts.rows, copy.tuples())?;
-            flush(connection, &mut copy)?;
+            send_if_full(connection, &mut copy)?;
         }
         connection.finish_copy_in(copy.finished())?;
         Ok(())
@@ -201,14 +199,6 @@ impl Application<'_> {
         out.extend(4i32.to_be_bytes());
         out.extend(part.to_be_bytes());
     }
-}
-
-fn flush(connection: &mut Connection<Socket>, copy: &mut CopyIn) -> Result<()> {
-    if copy.size() >= SEND_BYTES {
-        connection.send_copy_data(copy.sealed())?;
-        copy.restart();
-    }
-    Ok(())
 }
 
 /// The fields of a key, each with its length.
