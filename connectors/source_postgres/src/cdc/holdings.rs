@@ -21,13 +21,16 @@ pub(crate) fn drop_ours(connection: &mut Connection<Socket>, names: &Names) -> R
     let mut holdings = list(connection, names)?;
     let has = |kind| holdings.iter().any(|holding: &Holding| holding.kind == kind && holding.is_ours);
     let (has_slot, has_publication) = (has(SLOT), has(PUBLICATION));
-    if has_slot {
-        let sql = format!("SELECT pg_catalog.pg_drop_replication_slot({})", literal(&names.slot));
-        connection.query(&sql, &[]).map_err(|error| kept(error.into(), &names.slot))?;
-    }
+    connection.execute("BEGIN")?;
     if has_publication {
         connection.execute(&format!("DROP PUBLICATION {}", identifier(&names.publication)))?;
     }
+    if has_slot {
+        // Last, since no rollback brings a slot back.
+        let sql = format!("SELECT pg_catalog.pg_drop_replication_slot({})", literal(&names.slot));
+        connection.query(&sql, &[]).map_err(|error| kept(error.into(), &names.slot))?;
+    }
+    connection.execute("COMMIT")?;
     for holding in &mut holdings {
         holding.is_dropped = holding.is_ours;
     }
