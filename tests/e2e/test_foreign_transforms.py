@@ -1,4 +1,4 @@
-"""Transforms that are not ours, between connectors that are: what they pass on is not trusted."""
+"""Sources and transforms that are not ours, among connectors that are: what they pass on is not trusted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from boundary.relay_guests import GIVE, TAKE, frame, identity_guest, moved, relabelled, transform_guest
+from boundary.relay_guests import GIVE, TAKE, frame, identity_guest, moved, relabelled, source_guest, transform_guest
 from harness.fix_pipelines import RunPipeline
 from harness.fix_schemas import Seed
 from harness.fix_tables import Ask
@@ -16,6 +16,7 @@ from rapidbyte.errors import RapidbyteError
 
 _WAIT = "(drop (call $sock_wait (i32.const 0) (i32.const 0) (i32.const -1)))"  # until the run is over
 _PIPELINE = "fixtures/pipelines/behind_validate.yaml"
+_BEHIND_FOREIGN_SOURCE = "fixtures/pipelines/foreign_source.yaml"
 
 
 @pytest.fixture(autouse=True)
@@ -63,8 +64,34 @@ def test_what_is_no_arrow_is_refused_and_nothing_is_written(
     with pytest.raises(RapidbyteError) as caught:
         run_pipeline(_PIPELINE, TRANSFORM=str(tmp_path / "foreign.wasm"))
     assert caught.value.code == code
-    named = "transform test (transforms[1])" if code == "refused" else "destination postgres"
-    assert dict(caught.value.info.details)["connector"] == named
+    details = dict(caught.value.info.details)
+    assert details["connector"] == "transform test (transforms[1])"
+    assert details.get("refused_by") == (None if code == "refused" else "destination postgres")
+    assert ask("SELECT to_regclass('{d}.people')") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "code"),
+    [
+        pytest.param([frame("schema")], "arrow", id="a schema that is none"),
+        pytest.param([frame("batch", 1)], "refused", id="a batch before its schema"),
+    ],
+)
+def test_source_whose_frames_are_no_arrow_is_named(
+    ask: Ask,
+    run_pipeline: RunPipeline,
+    schemas: SchemaPair,
+    tmp_path: Path,
+    frames: Sequence[Mapping[str, object]],
+    code: str,
+) -> None:
+    prepared = {"ok": {"streams": [_people(schemas)]}}
+    _write(tmp_path, source_guest(frames, moved(0), prepared=prepared, before_answer=_WAIT))
+    with pytest.raises(RapidbyteError) as caught:
+        run_pipeline(_BEHIND_FOREIGN_SOURCE, SOURCE=str(tmp_path / "foreign.wasm"))
+    details = dict(caught.value.info.details)
+    assert (caught.value.code, details["connector"]) == (code, "source test")
+    assert details.get("refused_by") == (None if code == "refused" else "transform validate")
     assert ask("SELECT to_regclass('{d}.people')") == [(None,)]
 
 

@@ -264,7 +264,7 @@ impl Member<'_> {
     fn end(&mut self, metadata: &Metadata) -> Result<()> {
         if metadata.rows != self.rows || self.inflow.is_none() {
             let message = format!("The stream says it has {} rows, and {} came.", metadata.rows, self.rows);
-            return Err(Error::new(Category::Frame, "row_count", message));
+            return Err(Error::new(Category::Frame, "end_count", message));
         }
         self.has_ended = true;
         Ok(())

@@ -152,7 +152,7 @@ impl<'a> StreamWriter<'a> {
             return Ok(());
         }
         let message = format!("The stream says it has {} rows, and {} came.", metadata.rows, self.arrived.rows);
-        Err(Error::new(Category::Frame, "row_count", message))
+        Err(Error::new(Category::Frame, "end_count", message))
     }
 
     /// Make durable what arrived, with the receipt that covers it, and say so to the host.

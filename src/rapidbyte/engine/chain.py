@@ -59,7 +59,8 @@ class Chain:
                 admit=partial(ledger.given, place),
                 rejected=partial(_reject, ledger, place, keeper(place)),
             )
-            yield stage.run(request, relay, partial(self._verify, place, stream, ledger))
+            verify = partial(self._verify, place, stream, ledger)
+            yield stage.run(request, relay, verify, sender=self._plan.sender_to(place))
 
     def _verify(self, place: int, stream: int, ledger: Ledger, answer: object) -> None:
         stage, crossing = self.stages[place], ledger.now.crossings[place]

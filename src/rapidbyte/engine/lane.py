@@ -162,7 +162,7 @@ class Lane:
         unwritten = keeper(RejectedAt.DESTINATION, lambda now: now.durable_bytes)
         inlet = Inlet(queue, ledgers.delivered, ledgers.durable, unwritten)
         verify = self._each(streams, lambda stream: self._landed(stream, ledgers.of(stream)), self._destination)
-        self._started(self._destination.run(request, inlet, verify))
+        self._started(self._destination.run(request, inlet, verify, sender=self._source.name))
         return ledgers
 
     def move_part(self, stream: int, part: Part, ranges: Ranges) -> Ledger:
@@ -216,7 +216,7 @@ class Lane:
         next_range: Callable[[int], tuple[int, int] | None],
     ) -> None:
         """Let all stages run. `earlier_bytes` the run has moved of the stream before."""
-        queues = self._chain.queues()
+        plan, queues = self._plan, self._chain.queues()
 
         def keeper(at: RejectedAt, moved_bytes: Callable[[], int]) -> Callable[[Rejection], None]:
             return self._rejects.listener(stream, at, lambda: earlier_bytes + moved_bytes())
@@ -230,7 +230,8 @@ class Lane:
         self.busy.update(self._chain.run(stream, request, queues, ledger, keeper_of_transform))
         unwritten = keeper(RejectedAt.DESTINATION, lambda: ledger.now.durable_bytes)
         inlet = Inlet(queues[-1], ledger.delivered, ledger.durable, unwritten)
-        self._started(self._destination.run(request, inlet, self._verify_destination(stream, ledger)))
+        verify, sender = self._verify_destination(stream, ledger), plan.sender_to(len(plan.transforms))
+        self._started(self._destination.run(request, inlet, verify, sender=sender))
 
     def _each(self, streams: tuple[int, ...], rows_of: Callable[[int], int], stage: Stage) -> Callable[[object], None]:
         """Return what compares the answer of a stage with what it moved of each stream."""

@@ -64,6 +64,10 @@ class Plan:
     checkpoint: CheckpointInterval
     retries: RetryPolicy
 
+    def sender_to(self, place: int) -> str:
+        """Return the name of the connector that feeds the transform at `place`, or after the last, the destination."""
+        return (self.source, *self.transforms)[place].name
+
 
 def make_plan(pipeline: Pipeline, artifacts: ArtifactCache) -> Plan:
     """Find, compile and check the connectors of a pipeline.

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rapidbyte.engine.blame import of_sender
 from rapidbyte.engine.cancellation import Cancellation
 from rapidbyte.engine.chain import Chain
 from rapidbyte.engine.crew import Crew
@@ -16,7 +17,7 @@ from rapidbyte.engine.events import LogLine
 from rapidbyte.engine.ledger import Ledger
 from rapidbyte.engine.plan import Plan, make_plan
 from rapidbyte.engine.run import load_pipeline
-from rapidbyte.errors import ConfigError, ErrorInfo
+from rapidbyte.errors import ConfigError, ErrorInfo, FrameError
 from rapidbyte.frames import FrameKind
 from rapidbyte.model import CheckpointInterval, Pipeline, Stream, StreamPreview, StreamSpec, SyncMode
 from rapidbyte.wasm import ArtifactCache, Call, Outlet
@@ -33,7 +34,7 @@ def preview_pipeline(
 ) -> tuple[StreamPreview, ...]:
     """Return at most `limit` rows of each stream, from its start and through the transforms; no destination is asked.
 
-    Raises what `run_pipeline` does, and ConfigError with code `preview_needs_pyarrow`.
+    Raises what `run_pipeline` does, FrameError, and ConfigError with code `preview_needs_pyarrow`.
     """
     text_of_rows = _text_of_rows()
     loaded = load_pipeline(pipeline, env)
@@ -42,7 +43,10 @@ def preview_pipeline(
     previews = []
     for index, spec in enumerate(loaded.streams):
         stream, frames = _first_frames(plan, index, limit, cancellation)
-        rows = text_of_rows(frames, limit)
+        try:
+            rows = text_of_rows(frames, limit)
+        except FrameError as error:
+            raise of_sender(error, plan.sender_to(len(plan.transforms)), "the preview") from error
         previews.append(StreamPreview(spec.name, stream.columns, rows))
     return tuple(previews)
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from rapidbyte.engine.preview_frames import read_batches
+
 Cell = str | None
 
 _MICROSECONDS = 86_400_000_000
@@ -20,13 +22,14 @@ _LATEST = -(2**63) + 946_684_800_000_000  # below this, moments after 294247-01-
 
 
 def text_of_rows(frames: Sequence[bytes], limit: int) -> tuple[tuple[Cell, ...], ...]:
-    """Return at most `limit` rows of a schema message and the batches that follow it; none without a schema."""
+    """Return at most `limit` rows of a schema message and the batches that follow it; none without a schema.
+
+    Raises FrameError with code `arrow`.
+    """
     if not frames:
         return ()
-    schema = pa.ipc.read_schema(pa.py_buffer(frames[0]))
     rows: list[tuple[Cell, ...]] = []
-    for frame in frames[1:]:
-        batch = pa.ipc.read_record_batch(pa.py_buffer(frame), schema)
+    for batch in read_batches(frames):
         columns = [_texts(column) for column in batch.columns]
         rows += zip(*columns, strict=True) if columns else [()] * batch.num_rows
     return tuple(rows[:limit])

@@ -78,7 +78,7 @@ class ReplayStage:
             queue.finish()
             inlet = Inlet(queue, ledger.delivered, ledger.durable, partial(_refuse, batch, refused))
             request = run_request(_STREAM, len(batch.rows), batch.size_bytes, None, CheckpointInterval(size_bytes=0))
-            self._crew.result(self._stage.run(request, inlet, partial(self._verify, ledger)))
+            self._crew.result(self._stage.run(request, inlet, partial(self._verify, ledger), sender="rapidbyte"))
         finally:
             queue.abort()
 

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from rapidbyte.engine.blame import is_about_sender, of_sender
 from rapidbyte.engine.plan import GuestPlan
 from rapidbyte.engine.points import reach
 from rapidbyte.errors import CancelledRunError
@@ -57,13 +58,16 @@ class Stage:
         """Call the lifecycle; the future gives what `read` makes of the answer."""
         return self._submit(lambda: read(self._running().call(call, request)))
 
-    def run(self, request: Mapping[str, object], port: Port, verify: Callable[[Any], None]) -> Future[None]:
-        """Let the connector run at one end of a channel.
+    def run(
+        self, request: Mapping[str, object], port: Port, verify: Callable[[Any], None], *, sender: str | None = None
+    ) -> Future[None]:
+        """Let the connector run at one end of a channel, which `sender` feeds.
 
         `verify` sees the answer and raises if it is not what happened. A channel that the connector feeds is finished
-        after it; every failure aborts those on both of its sides.
+        after it; every failure aborts those on both of its sides. A frame that the connector cannot read is a failure
+        of its sender.
         """
-        return self._executor.submit(self._run, request, port, verify)
+        return self._executor.submit(self._run, request, port, verify, sender)
 
     def interrupt(self) -> None:
         """Cancel the present call and what is still to come, from any thread."""
@@ -121,12 +125,19 @@ class Stage:
         else:
             self._surroundings.on_log(self._plan.name, level, message)
 
-    def _run(self, request: Mapping[str, object], port: Port, verify: Callable[[Any], None]) -> None:
+    def _run(
+        self, request: Mapping[str, object], port: Port, verify: Callable[[Any], None], sender: str | None
+    ) -> None:
         try:
             verify(self._running().run(request, port))
         except BaseException as error:
-            self._surroundings.on_failure(error)
+            failure = error
+            if sender is not None and port.has_received and is_about_sender(error):
+                failure = of_sender(error, sender, self.name)
+            self._surroundings.on_failure(failure)
             port.abort()
+            if failure is not error:
+                raise failure from error
             raise
         port.finish()
 

@@ -41,6 +41,7 @@ class FrameQueue:
         self._bytes = 0
         self._is_finished = False
         self._is_aborted = False
+        self.has_given = False  # whether a frame was ever taken
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
@@ -78,6 +79,7 @@ class FrameQueue:
                 return None
             packet = self._packets.popleft()
             self._bytes -= packet.buffer.length
+            self.has_given = True
             self._changed.notify_all()
         return packet.metadata, self._unpack(packet)
 

@@ -1,6 +1,6 @@
 """The WebAssembly host: the only package that imports wasmtime. One instance is one connector at work."""
 
-from rapidbyte.wasm.abi import Call, Level
+from rapidbyte.wasm.abi import UNREADABLE_FRAME_CODES, Call, Level
 from rapidbyte.wasm.artifact import Artifact, ArtifactCache
 from rapidbyte.wasm.config_schema import find_config_problems
 from rapidbyte.wasm.grants import NO_GRANTS, Grants
@@ -13,6 +13,7 @@ from rapidbyte.wasm.watchdog import Watchdog
 __all__ = [
     "NO_GRANTS",
     "NO_STATE",
+    "UNREADABLE_FRAME_CODES",
     "Artifact",
     "ArtifactCache",
     "Call",

@@ -19,6 +19,8 @@ RANGE_BYTES = 16
 MAX_STATE_NAME_BYTES = 255
 MAX_STATE_VALUE_BYTES = 1024 * 1024
 
+UNREADABLE_FRAME_CODES = frozenset(("arrow", "row_count"))  # of errors of category `frame`, about who sent it (§6)
+
 STOP_GRACE_S = 1.0  # from the order to stop until guest code is interrupted
 CLOSE_GRACE_S = 2.0  # the whole time of `rb_close`
 

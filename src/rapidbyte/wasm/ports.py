@@ -68,6 +68,11 @@ class Outlet:
     stop_requested: Callable[[], bool] = never_stop
     lag: Callable[[int], None] = ignore_lag
 
+    @property
+    def has_received(self) -> bool:
+        """Nothing is received here."""
+        return False
+
     def finish(self) -> None:
         """Say to the other side that everything came."""
         self.queue.finish()
@@ -89,6 +94,11 @@ class Inlet:
     durable: Callable[[Durable], None]
     rejected: Callable[[Rejection], None] = refuse_rejection
 
+    @property
+    def has_received(self) -> bool:
+        """Whether a frame was taken."""
+        return self.queue.has_given
+
     def finish(self) -> None:
         """Say nothing: nobody comes after it."""
 
@@ -106,6 +116,11 @@ class Relay:
     taken: Callable[[FrameMetadata], None]
     admit: Callable[[FrameMetadata], None]
     rejected: Callable[[Rejection], None] = refuse_rejection
+
+    @property
+    def has_received(self) -> bool:
+        """Whether a frame was taken."""
+        return self.upstream.has_given
 
     def finish(self) -> None:
         """Say to the side that comes after it that everything came."""

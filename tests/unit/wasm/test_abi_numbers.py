@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from rapidbyte.net import Interest
-from rapidbyte.wasm.abi import MAX_REJECTION_BYTES, Level, Status
+from rapidbyte.wasm.abi import MAX_REJECTION_BYTES, UNREADABLE_FRAME_CODES, Level, Status
 
 _RUST = Path("connectors/sdk/src/abi_numbers.rs")
+_RUST_BATCHES = Path("connectors/sdk/src/batch.rs")
 _DOCUMENT = Path("docs/ABI.md")
 
 
@@ -40,6 +41,11 @@ def test_rust_cuts_rejected_rows_to_what_the_host_takes() -> None:
     found = re.search(r"const MAX_REJECTION_BYTES: usize = (\d+) \* 1024 \* 1024;", _RUST.read_text(encoding="utf-8"))
     assert found is not None
     assert int(found[1]) * 1024 * 1024 == MAX_REJECTION_BYTES
+
+
+def test_rust_tells_frames_that_cannot_be_read_by_the_codes_that_the_host_knows() -> None:
+    codes = re.findall(r'Category::Frame, "(\w+)"', _RUST_BATCHES.read_text(encoding="utf-8"))
+    assert set(codes) == UNREADABLE_FRAME_CODES
 
 
 def test_the_document_lists_every_status_with_its_number() -> None:
