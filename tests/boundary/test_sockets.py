@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -209,6 +212,52 @@ def test_an_interrupt_ends_a_name_lookup(interrupt: Interrupt) -> None:
             Connector(_EVERYWHERE, interrupt, resolver).connect("slow.example", 5432, 60.0)
     finally:
         release.set()
+    assert caught.value.code == "interrupted"
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[tuple[socket.socket, str]]:
+    """A Unix socket that listens, whose backlog has no room, and its path."""
+    path = str(tmp_path / "full")
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.socket(socket.AF_UNIX))
+        server.bind(path)
+        server.listen(0)
+        status = 0
+        while status != errno.EAGAIN:
+            waiting = stack.enter_context(socket.socket(socket.AF_UNIX))
+            waiting.setblocking(False)
+            status = waiting.connect_ex(path)
+            assert status in (0, errno.EAGAIN)
+        yield server, path
+
+
+def test_a_full_backlog_of_a_unix_socket_is_waited_for(interrupt: Interrupt, full: tuple[socket.socket, str]) -> None:
+    server, path = full
+    with ThreadPoolExecutor(1) as executor:
+        connecting = executor.submit(Connector(HostRules.of((path,)), interrupt).connect, path, 0, _TIMEOUT_S)
+        assert not wait((connecting,), timeout=0.1).done
+        first, _ = server.accept()
+        with first, connecting.result(_TIMEOUT_S) as connection:
+            connection.sendall(b"hello")
+            accepted, _ = server.accept()
+            with accepted:
+                assert accepted.recv(8) == b"hello"
+
+
+def test_a_backlog_that_stays_full_is_timed_out(interrupt: Interrupt, full: tuple[socket.socket, str]) -> None:
+    _, path = full
+    with pytest.raises(NetworkError) as caught:
+        Connector(HostRules.of((path,)), interrupt).connect(path, 0, 0.1)
+    assert caught.value.code == "timed_out"
+    assert path in caught.value.message
+
+
+def test_an_interrupt_ends_the_wait_for_a_full_backlog(interrupt: Interrupt, full: tuple[socket.socket, str]) -> None:
+    _, path = full
+    threading.Timer(0.05, interrupt.fire, [InterruptReason.CANCELLED]).start()
+    with pytest.raises(NetworkError) as caught:
+        Connector(HostRules.of((path,)), interrupt).connect(path, 0, 60.0)
     assert caught.value.code == "interrupted"
 
 

@@ -19,6 +19,8 @@ from rapidbyte.errors import ErrorInfo, NetworkError, PermissionDeniedError
 from rapidbyte.net.acl import HostRules
 from rapidbyte.net.interrupt import Interrupt
 
+_RETRY_S = 0.02  # between two looks for room
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -99,7 +101,10 @@ class Connector:
         try:
             connection.setblocking(False)
             status = connection.connect_ex(endpoint.address)
-            if status in (errno.EINPROGRESS, errno.EAGAIN):
+            while status == errno.EAGAIN:  # no room in the backlog of a Unix socket, and nothing tells when there is
+                self._pause(deadline, place)
+                status = connection.connect_ex(endpoint.address)
+            if status == errno.EINPROGRESS:
                 self._await_writable(connection, deadline, place)
                 status = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if status != 0:
@@ -111,6 +116,15 @@ class Connector:
             connection.close()
             raise
         return connection
+
+    def _pause(self, deadline: float, place: str) -> None:
+        poll = select.poll()
+        poll.register(self.interrupt, select.POLLIN)
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        poll.poll(min(_RETRY_S, left_s) * 1000)
+        self._require_going(place)
 
     def _await_writable(self, connection: socket.socket, deadline: float, place: str) -> None:
         poll = select.poll()
