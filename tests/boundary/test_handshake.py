@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import struct
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -41,6 +42,9 @@ def server() -> Iterator[ServerAddress]:
             with psycopg.connect(postgres.address.dsn(), autocommit=True) as session:
                 session.execute("CREATE TABLE public.greeting (id integer PRIMARY KEY)")
                 session.execute("CREATE ROLE trusted LOGIN")
+                session.execute("SET scram_iterations = 100000")
+                session.execute(f"CREATE ROLE strong LOGIN PASSWORD '{_PASSWORD}'")
+                session.execute("RESET scram_iterations")
                 for role, encryption in (("clear", "scram-sha-256"), ("scram", "scram-sha-256"), ("md5_user", "md5")):
                     session.execute("SELECT set_config('password_encryption', %s, false)", (encryption,))
                     session.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{_PASSWORD}'")
@@ -93,7 +97,7 @@ def _discover(server: ServerAddress, user: str, password: str, port: int) -> tup
     return tuple(stream.name for stream in rapidbyte.discover(_TEMPLATE, env=variables).streams)
 
 
-@pytest.mark.parametrize("user", ["trusted", "clear", "md5_user", "scram"])
+@pytest.mark.parametrize("user", ["trusted", "clear", "md5_user", "scram", "strong"])
 def test_every_method_lets_the_right_password_in_byte_by_byte(server: ServerAddress, user: str) -> None:
     with _one_byte_at_a_time(server) as port:
         assert _discover(server, user, _PASSWORD, port) == ("public.greeting",)
@@ -117,6 +121,36 @@ def test_a_server_that_hangs_up_during_the_handshake_is_a_network_error(server: 
             _discover(server, "scram", _PASSWORD, int(listener.getsockname()[1]))
         thread.join()
     assert caught.value.retryable
+
+
+def _demand(listener: socket.socket, iterations: int) -> None:
+    """Begin SCRAM as a server would, and ask for so many iterations."""
+    client, _ = listener.accept()
+    with client:
+        client.recv(8)  # asks for TLS
+        client.sendall(b"N")
+        client.recv(1024)
+        client.sendall(_challenge(10, b"SCRAM-SHA-256\0\0"))
+        nonce = client.recv(1024).rpartition(b"r=")[2]
+        client.sendall(_challenge(11, b"r=%bserver,s=c2FsdA==,i=%d" % (nonce, iterations)))
+        client.recv(1024)
+
+
+def _challenge(kind: int, content: bytes) -> bytes:
+    return b"R" + struct.pack("!II", 8 + len(content), kind) + content
+
+
+@pytest.mark.parametrize("iterations", [100_001, 2**31 - 1])
+def test_a_server_that_demands_endless_hashing_is_refused_at_once(server: ServerAddress, iterations: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_demand, args=(listener, iterations))
+        thread.start()
+        with pytest.raises(AuthError) as caught:
+            _discover(server, "scram", _PASSWORD, int(listener.getsockname()[1]))
+        thread.join()
+    assert (caught.value.code, caught.value.retryable) == ("scram_iterations", False)
+    assert f"asks for {iterations} iterations of SCRAM-SHA-256, and at most 100000 are done" in caught.value.message
+    assert "lower scram_iterations there and set the password" in caught.value.message
 
 
 def test_a_server_that_speaks_another_protocol_is_told_so(server: ServerAddress) -> None:

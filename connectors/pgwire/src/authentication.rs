@@ -9,6 +9,10 @@ use postgres_protocol::message::{backend, frontend};
 use crate::error::{Error, Result};
 use crate::startup::Login;
 
+/// How often a server may have us hash the password: it says how often, and a hostile one would keep us busy for hours.
+/// That is what `postgres-protocol` does at most, and 24 times what Postgres asks for by itself.
+const MAX_SCRAM_ITERATIONS: u32 = 100_000;
+
 /// The state of one authentication.
 pub struct Authentication<'a> {
     login: &'a Login,
@@ -52,6 +56,7 @@ impl<'a> Authentication<'a> {
             backend::Message::AuthenticationSasl(body) => self.begin_scram(body),
             backend::Message::AuthenticationSaslContinue(body) => {
                 let scram = self.scram.as_mut().ok_or_else(out_of_turn)?;
+                require_few_iterations(body.data(), self.login)?;
                 scram.update(body.data())?;
                 let answer = scram.message();
                 send(|message| frontend::sasl_response(answer, message))
@@ -101,6 +106,24 @@ fn password_of(login: &Login) -> Result<&[u8]> {
         ))
     };
     password.map(str::as_bytes).ok_or_else(missing)
+}
+
+/// Refuse a server's first message of SCRAM, such as `r=...,s=...,i=4096`, that asks for too much work.
+fn require_few_iterations(message: &[u8], login: &Login) -> Result<()> {
+    let text = std::str::from_utf8(message).unwrap_or_default();
+    let Some(wanted) = text.split(',').find_map(|attribute| attribute.strip_prefix("i=")) else {
+        return Ok(()); // is refused as what it is
+    };
+    let is_number = !wanted.is_empty() && wanted.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number || wanted.parse::<u32>().is_ok_and(|wanted| wanted <= MAX_SCRAM_ITERATIONS) {
+        return Ok(());
+    }
+    Err(Error::ScramIterations(format!(
+        "The server asks for {wanted} iterations of SCRAM-SHA-256, and at most {MAX_SCRAM_ITERATIONS} are done, so that no \
+         server can keep a connector busy. If it is the right server, lower scram_iterations there and set the password \
+         of \"{}\" again.",
+        login.user
+    )))
 }
 
 fn send(write: impl FnOnce(&mut BytesMut) -> std::io::Result<()>) -> Result<Step> {
@@ -171,6 +194,26 @@ mod tests {
         let mut authentication = Authentication::new(&login, Vec::new());
         assert!(matches!(authentication.answer(&request(b"\0\0\0\x0aSCRAM-SHA-256\0\0")), Ok(Step::Send(_))));
         assert!(authentication.answer(&request(&[0, 0, 0, 0])).is_err());
+    }
+
+    #[test]
+    fn no_server_can_demand_endless_work() {
+        let login = login(Some("secret"));
+        for (wanted, is_done) in
+            [("1", true), ("100000", true), ("100001", false), ("2147483647", false), ("99999999999999999999", false)]
+        {
+            let mut authentication = Authentication::new(&login, Vec::new());
+            let step = authentication.answer(&request(b"\0\0\0\x0aSCRAM-SHA-256\0\0"));
+            let Ok(Step::Send(first)) = step else { panic!("no answer: {step:?}") };
+            let first = String::from_utf8_lossy(&first).into_owned();
+            let nonce = first.split_once("r=").map_or("", |(_, nonce)| nonce);
+            let challenge = format!("\0\0\0\x0br={nonce}server,s=c2FsdA==,i={wanted}");
+            let step = authentication.answer(&request(challenge.as_bytes()));
+            let error = step.map(|step| assert!(matches!(step, Step::Send(_)))).map_err(sdk::Error::from).err();
+            assert_eq!(error.as_ref().map(|error| error.code.as_str()), (!is_done).then_some("scram_iterations"));
+            let text = error.map(|error| error.message).unwrap_or_default();
+            assert!(is_done || (text.contains(wanted) && text.contains("\"ann\"")), "{text}");
+        }
     }
 
     #[test]

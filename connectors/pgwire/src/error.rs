@@ -18,6 +18,8 @@ pub enum Error {
     Protocol(String),
     /// The server asks for an authentication that cannot be given.
     Authentication(String),
+    /// The server asks for more hashing than a login is worth.
+    ScramIterations(String),
 }
 
 impl From<io::Error> for Error {
@@ -45,6 +47,7 @@ impl From<Error> for sdk::Error {
                 sdk::Error::new(Category::Internal, "protocol", format!("Not the Postgres protocol: {what}."))
             }
             Error::Authentication(what) => sdk::Error::new(Category::Auth, "authentication_method", what),
+            Error::ScramIterations(what) => sdk::Error::new(Category::Auth, "scram_iterations", what),
         }
     }
 }
