@@ -80,6 +80,7 @@ def test_table_is_made_with_its_key_and_holds_what_was_there(sync: Sync, run_sql
     ]
 
 
+@pytest.mark.every_major
 def test_inserts_updates_and_deletes_are_applied(sync: Sync, run_sql: Sql, same: Same) -> None:
     sync()
     run_sql("INSERT INTO orders VALUES (3, 'third', 3, now(), '{x}', '[1]', repeat('y', 9000))")

@@ -1,7 +1,8 @@
 """Fixtures for changes: a server of their own, and in it a database with tables whose changes are read.
 
 A file of tests that uses them says in `SEED` what makes the tables, so that it, and no other, runs again for an edit of
-that file.
+that file. Each major version of Postgres decodes its log in its own way, so there are servers of several: in the
+nightly profile each test runs on all of them, else those that are marked with `every_major`.
 """
 
 from __future__ import annotations
@@ -15,18 +16,39 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from harness.profiles import is_nightly
+from harness.providers import chosen_major
 from harness.schemas import drop_database
 from harness.seeds import seed
 from harness.shared_server import SETTINGS
-from rapidbyte.embedded import EmbeddedPostgres, ServerAddress
+from rapidbyte.embedded import DEFAULT_MAJOR, EmbeddedPostgres, ServerAddress
 
 Sql = Callable[..., list[tuple[Any, ...]]]
 
+_MARK = "every_major"
+_OTHER_MAJORS = (16, 17)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the mark."""
+    config.addinivalue_line("markers", f"{_MARK}: runs on each major version of Postgres, in the fast profile too")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Choose the servers of a test; one on the default version has the name that it would have anyway."""
+    if "quiet_server" not in metafunc.fixturenames:
+        return
+    major = chosen_major() or DEFAULT_MAJOR
+    has_all = is_nightly() or metafunc.definition.get_closest_marker(_MARK) is not None
+    others = _OTHER_MAJORS if has_all and chosen_major() is None else ()
+    servers = [pytest.param(major, id=pytest.HIDDEN_PARAM), *(pytest.param(other, id=f"pg{other}") for other in others)]
+    metafunc.parametrize("quiet_server", servers, indirect=True, scope="module")
+
 
 @pytest.fixture(scope="module")
-def quiet_server() -> Iterator[ServerAddress]:
+def quiet_server(request: pytest.FixtureRequest) -> Iterator[ServerAddress]:
     """A server for these tests alone: a slot waits for all transactions that write, and other tests hold some open."""
-    with EmbeddedPostgres.start(settings=SETTINGS) as server:
+    with EmbeddedPostgres.start(major=request.param, settings=SETTINGS) as server:
         yield server.address
 
 

@@ -50,14 +50,19 @@ def provide_server() -> ProvidedServer:
         container = importlib.import_module(_CONTAINER)
         lease = container.lease_container(container.container_folder(image), image)
         return ProvidedServer(lease.address, lease.close, lease.keep, lease.log)
-    return _embedded(chosen.get(MAJOR_VARIABLE, str(DEFAULT_MAJOR)))
+    major = chosen_major() or DEFAULT_MAJOR
+    server = lease_server(lease_folder(major), major)
+    return ProvidedServer(server.address, server.close, lambda: _detach(server), server.log)
 
 
-def _embedded(major: str) -> ProvidedServer:
+def chosen_major() -> int | None:
+    """Give the major version that is asked for, if one is. Raises ProviderError."""
+    major = os.environ.get(MAJOR_VARIABLE)
+    if not major:
+        return None
     if not major.isdecimal():
         raise ProviderError(f"{MAJOR_VARIABLE} is {major!r}, and must be a major version, such as {DEFAULT_MAJOR}.")
-    server = lease_server(lease_folder(int(major)), int(major))
-    return ProvidedServer(server.address, server.close, lambda: _detach(server), server.log)
+    return int(major)
 
 
 def external_address(dsn: str) -> ServerAddress:
