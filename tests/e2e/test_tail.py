@@ -16,12 +16,14 @@ from harness.cli import Cli, Command, finish
 from harness.evidence import Evidence
 from harness.fix_changes import Sql
 from harness.fix_pipelines import RunPipeline
+from harness.oracle import TableName, assert_same_table
 from harness.waiting import wait_until
 from rapidbyte.embedded import ServerAddress
 from rapidbyte.errors import RapidbyteError
 
 SEED = "fixtures/sql/changes.sql"
 _PIPELINE = "fixtures/pipelines/changes.yaml"
+_APPLIED = "fixtures/pipelines/applied_changes.yaml"
 _CONFIRMED = """
     SELECT confirmed_flush_lsn >= %s::pg_lsn FROM pg_replication_slots
     WHERE database = current_database() AND NOT temporary
@@ -44,9 +46,9 @@ def _wait_for(run_sql: Sql, table: str, rows: int) -> None:
 
 
 @contextmanager
-def _started(cli: Cli, *options: str) -> Iterator[Command]:
+def _started(cli: Cli, *options: str, pipeline: str = _PIPELINE, **more: str) -> Iterator[Command]:
     """Start a run, which has no end of its own, and end it also where the test fails."""
-    with cli.start("run", _PIPELINE, *options) as process:
+    with cli.start("run", pipeline, *options, **more) as process:
         try:
             yield process
         finally:
@@ -90,6 +92,51 @@ def test_slot_is_confirmed_up_to_what_is_committed_and_moves_though_others_write
         ((end,),) = run_sql("SELECT pg_current_wal_insert_lsn()::text")
         wait_until(lambda: run_sql(_CONFIRMED, end) == [(True,)], "the slot moves")
         assert _end(process)["rows_written"] == 4
+
+
+@pytest.mark.parametrize(
+    ("write_mode", "tables"),
+    [("append", ["orders"]), ("append", ["orders", "items"]), ("upsert", ["orders", "items"])],
+)
+def test_no_transaction_is_open_while_nothing_comes(
+    tail_cli: Cli, run_sql: Sql, changes_database: ServerAddress, write_mode: str, tables: list[str]
+) -> None:
+    streams = [
+        {
+            "name": name,
+            "sync_mode": "cdc",
+            "write_mode": write_mode,
+            "primary_key": ["id" if name == "orders" else "sku"],
+        }
+        for name in tables
+    ]
+    writer = {"WRITER": changes_database.user, "WRITER_PASSWORD": changes_database.password}
+    with _started(tail_cli, "--json", "-q", pipeline=_APPLIED, STREAMS=json.dumps(streams), **writer) as process:
+        _wait_for(run_sql, "lake.orders", 2)
+        run_sql("INSERT INTO orders (id) VALUES (10)")
+        _wait_for(run_sql, "lake.orders", 3)
+        run_sql("SELECT pg_sleep(1.2)")  # less than to the next commit of a position alone
+        old = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND now() - xact_start > '1 s'"
+        assert run_sql(old) == []
+        assert _end(process)["streams"][0]["rows_written"] == 3
+
+
+def test_changes_are_applied_until_the_run_is_stopped(
+    tail_cli: Cli, run_sql: Sql, changes_session: psycopg.Connection, changes_database: ServerAddress
+) -> None:
+    streams = [{"name": "orders", "sync_mode": "cdc"}, {"name": "items", "sync_mode": "cdc", "primary_key": ["sku"]}]
+    writer = {"WRITER": changes_database.user, "WRITER_PASSWORD": changes_database.password}
+    with _started(tail_cli, "--json", "-q", pipeline=_APPLIED, STREAMS=json.dumps(streams), **writer) as process:
+        _wait_for(run_sql, "lake.items", 2)
+        run_sql("UPDATE orders SET note = 'changed' WHERE id = 1; UPDATE orders SET id = 7 WHERE id = 2")
+        run_sql("TRUNCATE items; INSERT INTO items VALUES ('screw', 1)")
+        _wait_for(run_sql, "lake.items", 1)
+        run_sql("DELETE FROM orders WHERE id = 7; INSERT INTO orders (id) VALUES (8), (9)")
+        _wait_for(run_sql, "lake.orders", 3)
+        report = _end(process)
+    assert (report["status"], report["rows_written"]) == ("completed", 11)
+    for name in ("orders", "items"):
+        assert_same_table(changes_session, TableName("public", name), TableName("lake", name))
 
 
 def test_destination_that_waits_for_longer_than_the_server_does_for_an_answer(

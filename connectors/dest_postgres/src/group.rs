@@ -26,9 +26,11 @@ pub(crate) struct GroupWriter<'a> {
     members: Vec<Member<'a>>,
     round: Round,
     order: Order,
+    /// Whether a transaction is open: a run without an end has none as long as nothing comes.
+    is_open: bool,
     uncommitted_rows: u64,
     uncommitted_bytes: u64,
-    began_at: Instant,
+    committed_at: Instant,
 }
 
 /// One of the streams, and what arrived of it.
@@ -61,23 +63,28 @@ impl<'a> GroupWriter<'a> {
             members,
             round: Round::default(),
             order: Order::default(),
+            is_open: false,
             uncommitted_rows: 0,
             uncommitted_bytes: 0,
-            began_at: Instant::now(),
+            committed_at: Instant::now(),
         }
     }
 
     /// Write frames up to the end of all streams, commit, and say so to the host.
     pub(crate) fn write(&mut self, inbox: &mut Inbox) -> Result<Vec<Moved>> {
-        self.begin()?;
         let written = self.receive(inbox).and_then(|position| self.commit(position.as_ref(), true));
         written.map_err(|error| self.rolled_back(error))?;
         let moved = |member: &Member<'_>| Moved { index: member.index(), rows: member.rows, bytes: member.bytes };
         Ok(self.members.iter().map(moved).collect())
     }
 
-    fn begin(&mut self) -> Result<()> {
+    /// Begin a transaction where there is none.
+    fn open(&mut self) -> Result<()> {
+        if self.is_open {
+            return Ok(());
+        }
         self.connection.execute("BEGIN")?;
+        self.is_open = true;
         let has = |is: fn(&Prepared) -> bool| self.members.iter().any(|member| is(member.assignment.prepared));
         if has(|prepared| prepared.applied.is_some()) {
             // What held at each commit of the source holds at ours, and need not in between.
@@ -85,7 +92,6 @@ impl<'a> GroupWriter<'a> {
         } else if has(|prepared| prepared.is_sifted) {
             Sieve::begin(self.connection)?;
         }
-        (self.uncommitted_rows, self.uncommitted_bytes, self.began_at) = (0, 0, Instant::now());
         Ok(())
     }
 
@@ -106,7 +112,6 @@ impl<'a> GroupWriter<'a> {
                     log::point("destination.written");
                     if metadata.position.is_some() && self.is_due() {
                         self.commit(metadata.position.as_ref(), false)?;
-                        self.begin()?;
                     }
                 }
                 FrameKind::End => {
@@ -126,6 +131,7 @@ impl<'a> GroupWriter<'a> {
     }
 
     fn begin_member(&mut self, metadata: &Metadata, frame: &Frame) -> Result<()> {
+        self.open()?;
         let member = self.members.iter_mut().find(|member| member.index() == metadata.stream);
         let Some(member) = member.filter(|member| member.inflow.is_none()) else {
             return Err(Error::new(Category::Frame, "second_schema", "A stream has two schemas."));
@@ -175,6 +181,9 @@ impl<'a> GroupWriter<'a> {
         if self.round.is_over(at) {
             self.end_round()?;
         }
+        if metadata.rows > 0 {
+            self.open()?;
+        }
         let Some(Member { assignment, inflow: Some(inflow), rows, bytes, rejected_rows, .. }) =
             self.members.get_mut(at)
         else {
@@ -185,6 +194,8 @@ impl<'a> GroupWriter<'a> {
         let sieve = Sieve { stream: prepared.index, plan: &inflow.plan, method: assignment.method };
         if inflow.applied.is_some() {
             self.round.push(at, batch, *rows);
+        } else if metadata.rows == 0 {
+            // A position alone, of a source that has nothing else to say.
         } else if prepared.is_sifted {
             let rejected = sieve.load(self.connection, &batch, *rows);
             *rejected_rows += rejected.map_err(|error| error.detail("table", prepared.name.display_name()))?;
@@ -202,11 +213,12 @@ impl<'a> GroupWriter<'a> {
     /// Whether the interval of checkpoints is over.
     fn is_due(&self) -> bool {
         let interval = self.members.first().map(|member| member.assignment.interval).unwrap_or_default();
-        interval.is_over(self.uncommitted_rows, self.uncommitted_bytes, self.began_at.elapsed())
+        interval.is_over(self.uncommitted_rows, self.uncommitted_bytes, self.committed_at.elapsed())
     }
 
     /// Make durable what arrived of all streams, each with its receipt, and say so to the host.
     fn commit(&mut self, position: Option<&Value>, is_complete: bool) -> Result<()> {
+        self.open()?;
         log::point("destination.before_receipt");
         for member in &self.members {
             let Assignment { run, prepared, attempt, earlier_rows, earlier_bytes, .. } = member.assignment;
@@ -222,6 +234,8 @@ impl<'a> GroupWriter<'a> {
         log::point("destination.before_commit");
         commit::execute(self.connection, &self.tables())?;
         log::point("destination.committed");
+        (self.is_open, self.uncommitted_rows, self.uncommitted_bytes) = (false, 0, 0);
+        self.committed_at = Instant::now();
         for member in &self.members {
             sdk::checkpoint(member.index(), member.rows, member.bytes, position)?;
         }
@@ -235,7 +249,7 @@ impl<'a> GroupWriter<'a> {
 
     /// Roll back after `error`, which stays the error also when the connection is gone: then the server rolls back.
     fn rolled_back(&mut self, error: Error) -> Error {
-        if !(self.connection.is_idle() && self.connection.execute("ROLLBACK").is_ok()) {
+        if self.is_open && !(self.connection.is_idle() && self.connection.execute("ROLLBACK").is_ok()) {
             log::debug("the connection was lost before ROLLBACK; the server rolls back by itself");
         }
         if error.commit_state.is_some() { error } else { error.commit_state(CommitState::BeforeCommit) }
