@@ -216,8 +216,8 @@ def test_columns_that_come_and_go_between_changes(sync: Sync, run_sql: Sql) -> N
     run_sql("INSERT INTO items VALUES ('without', 'blue')")
     sync()
     assert run_sql("SELECT sku, amount, colour FROM lake.items WHERE _rb_op = 'insert' ORDER BY _rb_lsn") == [
-        ("before", None, None),
-        ("with", None, "red"),
+        ("before", 1, None),
+        ("with", 2, "red"),
         ("without", None, "blue"),
     ]
 

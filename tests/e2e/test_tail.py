@@ -172,24 +172,6 @@ def test_run_that_is_killed_leaves_no_gap_and_nothing_twice(
     assert run_sql("SELECT id FROM lake.orders ORDER BY id") == [(1,), (2,), *((n,) for n in range(10, 30))]
 
 
-def test_table_that_gets_a_column_ends_the_run_and_the_next_one_has_all_of_it(
-    tail_cli: Cli, run_sql: Sql, run_pipeline: RunPipeline, changes_variables: Mapping[str, str]
-) -> None:
-    with _started(tail_cli, "-q") as process:
-        _wait_for(run_sql, "lake.items", 2)
-        run_sql("INSERT INTO items VALUES ('before', 1)")
-        run_sql("ALTER TABLE items ADD colour text")
-        run_sql("INSERT INTO items VALUES ('with', 2, 'red')")
-        ended = finish(process)
-    assert ended.code == 4, ended.stderr
-    assert "Column colour of public.items was added" in ended.stderr
-    run_pipeline(_PIPELINE, **changes_variables)
-    assert run_sql("SELECT sku, amount, colour FROM lake.items WHERE _rb_op = 'insert' ORDER BY _rb_lsn") == [
-        ("before", 1, None),
-        ("with", 2, "red"),
-    ]
-
-
 def test_failures_that_pass_do_not_add_up_where_something_was_committed_between(tail_cli: Cli, run_sql: Sql) -> None:
     reader = "SELECT active_pid FROM pg_replication_slots WHERE database = current_database() AND active"
     with _started(tail_cli, "--json", "-q") as process:

@@ -66,3 +66,6 @@ OF_CHANGES = ("source.slot_ready", "source.confirmed")
 
 # Where changes are applied: before a round of them, behind it, and between the statements of one.
 OF_APPLIED_CHANGES = ("destination.before_round", "destination.staged", "destination.applied")
+
+# Where the columns of a table change between its changes.
+WHERE_COLUMNS_CHANGE = ("source.reshaped", "destination.reshaped", "destination.reshaped:2")

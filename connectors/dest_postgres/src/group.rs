@@ -2,8 +2,10 @@
 //! a receipt for each.
 //!
 //! Their batches alternate, so that each is loaded by itself. Changes that are applied wait for those of other tables of
-//! their round.
+//! their round. Where the columns of a stream change, what came before is committed if it can be, and the policies are
+//! asked as at the start of a run.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use pgwire::Connection;
@@ -14,7 +16,7 @@ use serde_json::Value;
 use crate::changes::{EventPlan, Order, Round, Statements, Tables, Target};
 use crate::commit;
 use crate::plan::Plan;
-use crate::prepared::Prepared;
+use crate::prepared::{Prepared, Terms};
 use crate::receipt::{self, Progress};
 use crate::sift::Sieve;
 use crate::stream::{Assignment, make_plan};
@@ -24,6 +26,9 @@ use crate::stream::{Assignment, make_plan};
 pub(crate) struct GroupWriter<'a> {
     connection: &'a mut Connection<Socket>,
     members: Vec<Member<'a>>,
+    terms: Terms<'a>,
+    /// The position up to which everything came, where nothing came after it and it is not committed.
+    settled: Option<Value>,
     round: Round,
     order: Order,
     /// Whether a transaction is open: a run without an end has none as long as nothing comes.
@@ -37,6 +42,8 @@ pub(crate) struct GroupWriter<'a> {
 #[derive(Debug)]
 struct Member<'a> {
     assignment: Assignment<'a>,
+    /// How it meets its table, with the columns that it has now.
+    prepared: Cow<'a, Prepared>,
     /// Its schema, and how that meets its table; none before it came.
     inflow: Option<Inflow>,
     rows: u64,
@@ -54,13 +61,26 @@ struct Inflow {
 }
 
 impl<'a> GroupWriter<'a> {
-    pub(crate) fn new(connection: &'a mut Connection<Socket>, assignments: Vec<Assignment<'a>>) -> GroupWriter<'a> {
-        let member =
-            |assignment| Member { assignment, inflow: None, rows: 0, bytes: 0, rejected_rows: 0, has_ended: false };
+    pub(crate) fn new(
+        connection: &'a mut Connection<Socket>,
+        assignments: Vec<Assignment<'a>>,
+        terms: Terms<'a>,
+    ) -> GroupWriter<'a> {
+        let member = |assignment: Assignment<'a>| Member {
+            assignment,
+            prepared: Cow::Borrowed(assignment.prepared),
+            inflow: None,
+            rows: 0,
+            bytes: 0,
+            rejected_rows: 0,
+            has_ended: false,
+        };
         let members = assignments.into_iter().map(member).collect();
         GroupWriter {
             connection,
             members,
+            terms,
+            settled: None,
             round: Round::default(),
             order: Order::default(),
             is_open: false,
@@ -85,7 +105,7 @@ impl<'a> GroupWriter<'a> {
         }
         self.connection.execute("BEGIN")?;
         self.is_open = true;
-        let has = |is: fn(&Prepared) -> bool| self.members.iter().any(|member| is(member.assignment.prepared));
+        let has = |is: fn(&Prepared) -> bool| self.members.iter().any(|member| is(&member.prepared));
         if has(|prepared| prepared.applied.is_some()) {
             // What held at each commit of the source holds at ours, and need not in between.
             self.connection.execute("SET CONSTRAINTS ALL DEFERRED")?;
@@ -103,8 +123,12 @@ impl<'a> GroupWriter<'a> {
                 return Err(Error::new(Category::Frame, "no_end", "The source ended without all of its streams."));
             };
             match metadata.kind {
-                FrameKind::Schema => self.begin_member(&metadata, &frame)?,
+                FrameKind::Schema => {
+                    self.settle()?;
+                    self.begin_member(&metadata, &frame)?;
+                }
                 FrameKind::Batch => {
+                    self.settled = None;
                     self.write_batch(&metadata, &frame)?;
                     if metadata.position.is_some() {
                         self.end_round()?;
@@ -112,6 +136,8 @@ impl<'a> GroupWriter<'a> {
                     log::point("destination.written");
                     if metadata.position.is_some() && self.is_due() {
                         self.commit(metadata.position.as_ref(), false)?;
+                    } else {
+                        self.settled = metadata.position;
                     }
                 }
                 FrameKind::End => {
@@ -130,14 +156,35 @@ impl<'a> GroupWriter<'a> {
         member.ok_or_else(not_expected)
     }
 
+    /// Apply what came before the columns of a stream change, and commit it if there is a position for that: what the
+    /// policies may refuse is then the first that is not durable.
+    fn settle(&mut self) -> Result<()> {
+        self.end_round()?;
+        if let Some(position) = self.settled.take() {
+            self.commit(Some(&position), false)?;
+        }
+        Ok(())
+    }
+
     fn begin_member(&mut self, metadata: &Metadata, frame: &Frame) -> Result<()> {
         self.open()?;
-        let member = self.members.iter_mut().find(|member| member.index() == metadata.stream);
-        let Some(member) = member.filter(|member| member.inflow.is_none()) else {
+        let member = self.members.iter_mut().find(|member| member.index() == metadata.stream && !member.has_ended);
+        let member = member.ok_or_else(not_expected)?;
+        if member.inflow.is_some() && !self.terms.is_captured(metadata.stream) {
             return Err(Error::new(Category::Frame, "second_schema", "A stream has two schemas."));
-        };
+        }
         let reader = BatchReader::new(frame)?;
-        let prepared = member.assignment.prepared;
+        let first = member.assignment.prepared;
+        member.prepared = match &metadata.source {
+            Some(source) => match self.terms.prepare(self.connection, metadata.stream, source)? {
+                Some(anew) => Cow::Owned(anew),
+                None => Cow::Borrowed(first),
+            },
+            None if member.inflow.is_some() => Cow::Owned(first.earlier()),
+            None => Cow::Borrowed(first),
+        };
+        let prepared = member.prepared.as_ref();
+        let is_new = member.inflow.is_none();
         let plan = make_plan(self.connection, prepared, reader.schema())
             .map_err(|error| error.detail("table", prepared.name.display_name()))?;
         let applied = match prepared.applied {
@@ -150,8 +197,10 @@ impl<'a> GroupWriter<'a> {
             None => None,
         };
         member.inflow = Some(Inflow { reader, plan, applied });
-        if self.members.iter().all(|member| member.inflow.is_some()) {
-            let names: Vec<_> = self.members.iter().map(|member| &member.assignment.prepared.name).collect();
+        if !is_new {
+            log::point("destination.reshaped");
+        } else if self.members.iter().all(|member| member.inflow.is_some()) {
+            let names: Vec<_> = self.members.iter().map(|member| &member.prepared.name).collect();
             self.order = Order::of(self.connection, &names)?;
             log::point("destination.begun");
         }
@@ -184,13 +233,12 @@ impl<'a> GroupWriter<'a> {
         if metadata.rows > 0 {
             self.open()?;
         }
-        let Some(Member { assignment, inflow: Some(inflow), rows, bytes, rejected_rows, .. }) =
+        let Some(Member { assignment, prepared, inflow: Some(inflow), rows, bytes, rejected_rows, .. }) =
             self.members.get_mut(at)
         else {
             return Err(not_expected());
         };
         let batch = inflow.reader.read(frame, metadata.rows)?;
-        let prepared = assignment.prepared;
         let sieve = Sieve { stream: prepared.index, plan: &inflow.plan, method: assignment.method };
         if inflow.applied.is_some() {
             self.round.push(at, batch, *rows);
@@ -221,7 +269,7 @@ impl<'a> GroupWriter<'a> {
         self.open()?;
         log::point("destination.before_receipt");
         for member in &self.members {
-            let Assignment { run, prepared, attempt, earlier_rows, earlier_bytes, .. } = member.assignment;
+            let Assignment { run, attempt, earlier_rows, earlier_bytes, .. } = member.assignment;
             let progress = Progress {
                 attempt,
                 position,
@@ -229,7 +277,7 @@ impl<'a> GroupWriter<'a> {
                 bytes: earlier_bytes + member.bytes,
                 is_complete,
             };
-            receipt::write(self.connection, run, prepared, progress)?;
+            receipt::write(self.connection, run, &member.prepared, progress)?;
         }
         log::point("destination.before_commit");
         commit::execute(self.connection, &self.tables())?;
@@ -243,7 +291,7 @@ impl<'a> GroupWriter<'a> {
     }
 
     fn tables(&self) -> String {
-        let names = self.members.iter().map(|member| member.assignment.prepared.name.display_name());
+        let names = self.members.iter().map(|member| member.prepared.name.display_name());
         names.collect::<Vec<_>>().join(", ")
     }
 
@@ -266,7 +314,7 @@ impl Member<'_> {
         let Inflow { plan, applied: Some((events, statements)), .. } = self.inflow.as_ref()? else {
             return None;
         };
-        let prepared = self.assignment.prepared;
+        let prepared = self.prepared.as_ref();
         let name = &prepared.name;
         Some(Target { stream: prepared.index, name, plan, events, statements, is_sifted: prepared.is_sifted })
     }

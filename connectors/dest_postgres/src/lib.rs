@@ -27,7 +27,7 @@ use pgwire::Session;
 use sdk::batch::BatchReader;
 use sdk::{
     Category, Check, Connector, Destination, Error, FrameKind, Inbox, Moved, PrepareRequest, PublishRequest, Result,
-    ResumeRequest, RunRequest, Server, TargetPlan, log,
+    ResumeRequest, RunRequest, Server, StreamRequest, TargetPlan, log,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -36,7 +36,7 @@ use changes::Deletes;
 use drift::Change;
 use group::GroupWriter;
 use load::LoadMethod;
-use prepared::{Prepared, require_own_tables};
+use prepared::{Prepared, Terms, require_own_tables};
 use receipt::{Progress, Run};
 use share::Share;
 use stream::{Assignment, StreamWriter};
@@ -58,6 +58,7 @@ pub struct PostgresDestination {
     load_method: LoadMethod,
     deletes: Deletes,
     run: Run,
+    requests: Vec<StreamRequest>,
     streams: Vec<Prepared>,
     resumed: Vec<Resumed>,
 }
@@ -86,6 +87,7 @@ impl Connector for PostgresDestination {
             load_method: config.load_method,
             deletes: config.deletes,
             run: Run::default(),
+            requests: Vec::new(),
             streams: Vec::new(),
             resumed: Vec::new(),
         };
@@ -132,6 +134,7 @@ impl Destination for PostgresDestination {
             })
             .collect::<Result<_>>()?;
         require_own_tables(&self.streams)?;
+        self.requests = request.streams;
         let plan_of = |prepared: &Prepared| TargetPlan {
             index: prepared.index,
             changes: prepared.changes.iter().map(Change::describe).collect(),
@@ -186,10 +189,11 @@ impl Destination for PostgresDestination {
             })
         };
         let assignments = request.streams.iter().map(assigned).collect::<Result<Vec<_>>>()?;
+        let terms = Terms { schema: &self.session.config.schema, deletes: self.deletes, requests: &self.requests };
         let connection = &mut self.session.connection;
         let assignment = match assignments.as_slice() {
-            &[assignment] if assignment.prepared.applied.is_none() => assignment,
-            _ => return GroupWriter::new(connection, assignments).write(inbox),
+            &[assignment] if !terms.is_captured(assignment.prepared.index) => assignment,
+            _ => return GroupWriter::new(connection, assignments, terms).write(inbox),
         };
         let first = inbox.receive()?.filter(|first| first.metadata.kind == FrameKind::Schema);
         let first = first.filter(|first| first.metadata.stream == assignment.prepared.index);

@@ -2,8 +2,8 @@
 
 use pgwire::Connection;
 use sdk::{
-    Category, Column, DataErrorPolicy, Error, Result, SchemaEvolution, Socket, Stream, StreamRequest, SyncMode,
-    WriteMode,
+    Category, Column, DataErrorPolicy, Error, NewColumn, Result, SchemaEvolution, Socket, Stream, StreamRequest,
+    SyncMode, TypeChange, WriteMode,
 };
 
 use crate::changes::{Deletes, FLAG, is_of_event};
@@ -11,6 +11,36 @@ use crate::drift::{Change, compare};
 use crate::key;
 use crate::own_source;
 use crate::target::{TargetName, columns, verify};
+
+/// What streams are prepared by, and are again where their columns change while they are moved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms<'a> {
+    pub(crate) schema: &'a str,
+    pub(crate) deletes: Deletes,
+    pub(crate) requests: &'a [StreamRequest],
+}
+
+impl Terms<'_> {
+    /// Whether a stream has changes of a table, whose columns may change between them.
+    pub(crate) fn is_captured(&self, index: usize) -> bool {
+        self.requests.iter().any(|request| request.index == index && request.sync_mode == SyncMode::Cdc)
+    }
+
+    /// Prepare a stream anew that has become `source`; `None` where it was prepared as that.
+    pub(crate) fn prepare(
+        &self,
+        connection: &mut Connection<Socket>,
+        index: usize,
+        source: &Stream,
+    ) -> Result<Option<Prepared>> {
+        let request = self.requests.iter().find(|request| request.index == index);
+        let is_known = |known: &Stream| known.columns == source.columns && known.primary_key == source.primary_key;
+        match request.filter(|request| !request.source.as_ref().is_some_and(is_known)) {
+            Some(request) => Prepared::new(connection, self.schema, self.deletes, request, source).map(Some),
+            None => Ok(None),
+        }
+    }
+}
 
 /// One stream of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +116,17 @@ impl Prepared {
             changes.push(Change::Flag);
         }
         Ok(changes)
+    }
+
+    /// The same for changes from before the stream had its columns. The policies were asked about what it is now; a column
+    /// that the table does not have was not one of these.
+    pub(crate) fn earlier(&self) -> Prepared {
+        let type_change = match self.evolution.type_change {
+            TypeChange::Fail => TypeChange::Coerce,
+            other => other,
+        };
+        let evolution = SchemaEvolution { new_column: NewColumn::Ignore, type_change, ..self.evolution };
+        Prepared { evolution, changes: Vec::new(), ..self.clone() }
     }
 
     /// Whether rows that are deleted at the source stay, and are flagged.

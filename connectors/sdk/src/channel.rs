@@ -7,8 +7,9 @@ use crate::abi;
 use crate::abi_numbers::Status;
 use crate::error::{Category, Error, Result};
 use crate::frame::Frame;
+use crate::request::Stream;
 
-/// What a frame is in its stream: one schema, then batches, then one end.
+/// What a frame is in its stream: one schema, or of changes several, batches after it, then one end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FrameKind {
@@ -30,6 +31,10 @@ pub struct Metadata {
     /// How many rows a transform has left out since the frame before; in an end, all of them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub filtered: u64,
+    /// What a stream of changes is from this schema on, for the policies of schema evolution. A further schema without it is
+    /// that of changes which are older than what the stream was prepared as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Stream>,
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -136,17 +141,37 @@ fn whole(mut read: impl FnMut(&mut [u8]) -> abi::Answer) -> std::result::Result<
 #[cfg(test)]
 mod tests {
     use super::{FrameKind, Metadata};
+    use crate::request::Stream;
 
     #[test]
     fn metadata_has_the_documented_shape() {
-        let mut metadata =
-            Metadata { stream: 2, kind: FrameKind::Batch, rows: 3, bytes: 40, position: None, filtered: 0 };
+        let mut metadata = Metadata {
+            stream: 2,
+            kind: FrameKind::Batch,
+            rows: 3,
+            bytes: 40,
+            position: None,
+            filtered: 0,
+            source: None,
+        };
         let json = |metadata: &Metadata| serde_json::to_string(metadata).map_err(|e| e.to_string());
         assert_eq!(json(&metadata).as_deref(), Ok(r#"{"stream":2,"kind":"batch","rows":3,"bytes":40}"#));
         metadata.position = Some(serde_json::json!({"value": "7"}));
         let with_position = r#"{"stream":2,"kind":"batch","rows":3,"bytes":40,"position":{"value":"7"}}"#;
         assert_eq!(json(&metadata).as_deref(), Ok(with_position));
-        let filtered = Metadata { position: None, filtered: 4, ..metadata };
+        let filtered = Metadata { position: None, filtered: 4, ..metadata.clone() };
         assert_eq!(json(&filtered).as_deref(), Ok(r#"{"stream":2,"kind":"batch","rows":3,"bytes":40,"filtered":4}"#));
+        let source = Stream {
+            name: "s.t".into(),
+            columns: vec![],
+            primary_key: vec![],
+            estimated_rows: None,
+            estimated_bytes: None,
+            extent: None,
+            identity: None,
+        };
+        let schema = Metadata { kind: FrameKind::Schema, position: None, source: Some(source), ..metadata };
+        let read = serde_json::from_str::<Metadata>(&json(&schema).unwrap_or_default());
+        assert_eq!(read.ok(), Some(schema));
     }
 }

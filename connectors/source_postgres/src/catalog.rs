@@ -78,6 +78,14 @@ fn read_table(connection: &mut Connection<Socket>, row: &Row) -> Result<Table> {
     })
 }
 
+/// The name of a type; `None` where it is no longer there.
+pub(crate) fn type_name(connection: &mut Connection<Socket>, oid: u32, modifier: i32) -> Result<Option<String>> {
+    let sql = "SELECT pg_catalog.format_type(oid, $2::pg_catalog.int4) FROM pg_catalog.pg_type \
+               WHERE oid = $1::pg_catalog.oid";
+    let rows = connection.query(sql, &[&oid.to_string(), &modifier.to_string()])?;
+    rows.first().map(|row| Ok(row.text(0)?.to_owned())).transpose()
+}
+
 fn columns(connection: &mut Connection<Socket>, table_oid: &str) -> Result<Vec<TableColumn>> {
     let sql = "SELECT attname, pg_catalog.format_type(atttypid, atttypmod), atttypid, atttypmod, attnotnull, \
                c.collisdeterministic IS NOT FALSE \

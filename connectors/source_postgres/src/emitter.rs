@@ -13,9 +13,9 @@ use crate::prepared::Prepared;
 use crate::printed::{bytes_of, text_of};
 use crate::table::Table;
 
-pub(crate) struct Emitter<'a> {
+pub(crate) struct Emitter {
     index: usize,
-    table: &'a Table,
+    table: Table,
     /// Rows that cannot be read are handed to the host.
     is_sifted: bool,
     batch: BatchBuilder,
@@ -26,13 +26,13 @@ pub(crate) struct Emitter<'a> {
     bytes: u64,
 }
 
-impl<'a> Emitter<'a> {
+impl Emitter {
     /// Begin a stream by emitting its schema.
-    pub(crate) fn begin(prepared: &'a Prepared, request: &RunRequest) -> Result<Emitter<'a>> {
+    pub(crate) fn begin(prepared: &Prepared, request: &RunRequest) -> Result<Emitter> {
         let Prepared { index, table, is_sifted, .. } = prepared;
         let emitter = Emitter {
             index: *index,
-            table,
+            table: table.clone(),
             is_sifted: *is_sifted,
             batch: BatchBuilder::new(table, *is_sifted),
             batch_bytes: 0,
@@ -41,8 +41,21 @@ impl<'a> Emitter<'a> {
             rows: 0,
             bytes: 0,
         };
-        sdk::emit(schema_frame(emitter.batch.schema())?, &emitter.metadata(FrameKind::Schema, 0, 0, None))?;
+        emitter.emit_schema(prepared.captured.is_some())?;
         Ok(emitter)
+    }
+
+    /// Go on with rows of other columns, before which nothing waits. `is_judged`: the policies are asked about them.
+    pub(crate) fn reshape(&mut self, table: &Table, is_judged: bool) -> Result<()> {
+        self.table = table.clone();
+        self.batch = BatchBuilder::new(table, self.is_sifted);
+        self.emit_schema(is_judged)
+    }
+
+    fn emit_schema(&self, is_judged: bool) -> Result<()> {
+        let source = is_judged.then(|| self.table.clone().into_stream());
+        let metadata = Metadata { source, ..self.metadata(FrameKind::Schema, 0, 0, None) };
+        sdk::emit(schema_frame(self.batch.schema())?, &metadata)
     }
 
     /// Take one tuple of `size` bytes; fields that follow those of the table are left.
@@ -115,6 +128,6 @@ impl<'a> Emitter<'a> {
     }
 
     fn metadata(&self, kind: FrameKind, rows: u64, bytes: u64, position: Option<Value>) -> Metadata {
-        Metadata { stream: self.index, kind, rows, bytes, position, filtered: 0 }
+        Metadata { stream: self.index, kind, rows, bytes, position, filtered: 0, source: None }
     }
 }

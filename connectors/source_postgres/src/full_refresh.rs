@@ -54,7 +54,7 @@ fn read_ranges(
 }
 
 /// Emit the tuples of a COPY up to its end.
-fn pass_on(connection: &mut Connection<Socket>, table: &Table, emitter: &mut Emitter<'_>) -> Result<()> {
+fn pass_on(connection: &mut Connection<Socket>, table: &Table, emitter: &mut Emitter) -> Result<()> {
     let mut copy = CopyOut::new(table.columns.len());
     while let Some(message) = connection.next_copy_data()? {
         let Some(mut fields) = copy.tuple(connection.body(message))? else {

@@ -8,6 +8,7 @@ use crate::table::Table;
 
 #[derive(Debug)]
 pub(crate) struct Prepared {
+    pub(crate) request: StreamRequest,
     pub(crate) index: usize,
     /// What is emitted: the table, or the events of it.
     pub(crate) table: Table,
@@ -37,7 +38,16 @@ impl Prepared {
             None => table,
         };
         let is_whole = request.columns.is_none();
-        Ok(Prepared { index: request.index, table, captured, purpose, is_whole, cursor, is_sifted })
+        Ok(Prepared {
+            request: request.clone(),
+            index: request.index,
+            table,
+            captured,
+            purpose,
+            is_whole,
+            cursor,
+            is_sifted,
+        })
     }
 }
 

@@ -28,6 +28,7 @@ class Convoy:
         self.streams = streams
         self.lanes: list[Lane] = []
         self.has_receipts = False
+        self._attempt = 1
         self._specs = specs
         self._run_id = run_id
         self._rejects = rejects
@@ -47,13 +48,23 @@ class Convoy:
         return self.lanes[0].is_endless and has_moved_on
 
     def begin(self, lead: Lane, attempt: int) -> None:
-        """Have a lane take the streams over, for the `attempt`-th time."""
-        self.lanes = [lead]
-        self._resuming = tuple(lead.resume(stream, attempt, is_shared=False) for stream in self.streams)
+        """Have a lane take the streams over, for the `attempt`-th time.
+
+        The destination is asked about the streams as this lane found them, if it was not before.
+        """
+        self.lanes, self._attempt = [lead], attempt
+        lead.stream = self.streams[0]
+        if lead.is_prepared:
+            self._take_over()
 
     def proceed(self) -> bool:
         """Start what comes next, where nothing failed; tell whether the streams are moved."""
-        if self.lanes[0].busy:
+        lead = self.lanes[0]
+        if lead.busy:
+            return False
+        if not lead.is_prepared and lead.found is not None:
+            lead.prepare_destination(lead.found.result())
+            self._take_over()
             return False
         if not self._resuming:
             return True
@@ -63,7 +74,7 @@ class Convoy:
         }
         if all(resumption.is_done for resumption in self._resumptions.values()):
             return True
-        self._ledgers = self.lanes[0].move_together(self._resumptions)
+        self._ledgers = lead.move_together(self._resumptions)
         return False
 
     def progress(self) -> tuple[StreamProgress, ...]:
@@ -81,6 +92,10 @@ class Convoy:
         return {
             stream: replace(self._report(stream), duration_s=duration_s, attempts=attempts) for stream in self.streams
         }
+
+    def _take_over(self) -> None:
+        lead, attempt = self.lanes[0], self._attempt
+        self._resuming = tuple(lead.resume(stream, attempt, is_shared=False) for stream in self.streams)
 
     def _report(self, stream: int) -> StreamReport:
         return report_of(stream, self._specs[stream], self._total(stream), self._resumptions[stream], self._rejects)

@@ -67,7 +67,9 @@ class Lane:
         self.epoch = epoch
         self.snapshot: JsonObject | None = None  # once the source is prepared, for others to see what it sees
         self.stream: int | None = None
+        self.found: Future[tuple[Stream, ...]] | None = None  # all streams, as the source sees them
         self.is_endless = False
+        self.is_prepared = False  # the destination was asked
 
     @property
     def failure(self) -> BaseException | None:
@@ -96,7 +98,8 @@ class Lane:
         request = prepare_request(
             plan.pipeline, self._run_id, plan.streams, None, lanes=plan.parallelism.lanes, snapshot=snapshot
         )
-        return self._started(self._source.call(Call.PREPARE, request, read))
+        self.found = self._started(self._source.call(Call.PREPARE, request, read))
+        return self.found
 
     def prepare_transform(self, place: int, streams: tuple[Stream, ...]) -> Future[Reshaped]:
         """Have a transform plan all streams, as the stage before it gives them."""
@@ -104,7 +107,7 @@ class Lane:
 
     def prepare_destination(self, streams: tuple[Stream, ...]) -> Future[None]:
         """Compare all streams, as the last stage gives them, with what the destination has."""
-        plan = self._plan
+        plan, self.is_prepared = self._plan, True
         request = prepare_request(plan.pipeline, self._run_id, plan.streams, streams, lanes=plan.parallelism.lanes)
         return self._started(self._destination.call(Call.PREPARE, request, lambda _: None))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from rapidbyte.engine.checkpoint import StreamLedger
 from rapidbyte.engine.crossing import Crossing
+from rapidbyte.engine.passage import Passage
 from rapidbyte.errors import ErrorInfo, FrameError
 from rapidbyte.frames import Durable, FrameMetadata
 
@@ -14,11 +15,12 @@ from rapidbyte.frames import Durable, FrameMetadata
 class Ledger:
     """A stream on its way through a lane, or the part of it that is. Safe for threads."""
 
-    def __init__(self, stream: int, transforms: int = 0, *, is_part: bool = False) -> None:
-        """`transforms` is how many of them the stream passes."""
+    def __init__(self, stream: int, transforms: int = 0, *, is_part: bool = False, is_of_changes: bool = False) -> None:
+        """`transforms` is how many of them the stream passes; the columns of changes may change between them."""
         self._stream = stream
         self.is_part = is_part
-        self._now = StreamLedger(crossings=(Crossing(),) * transforms)
+        passage = Passage(is_of_changes=is_of_changes)
+        self._now = StreamLedger(sent=passage, crossings=(Crossing(),) * transforms, delivered=passage)
         self._lock = threading.Lock()
 
     @property

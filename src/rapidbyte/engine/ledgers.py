@@ -1,4 +1,4 @@
-"""The ledgers of streams that one lane moves together: each frame finds its own."""
+"""The ledgers of streams of changes, which one lane moves together: each frame finds its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Ledgers:
     """One ledger for each of `streams`. Safe for threads, as they are."""
 
     def __init__(self, streams: tuple[int, ...]) -> None:
-        self._ledgers = {stream: Ledger(stream) for stream in streams}
+        self._ledgers = {stream: Ledger(stream, is_of_changes=True) for stream in streams}
         self.lag_bytes: int | None = None  # what the source told last
 
     def of(self, stream: int) -> Ledger:

@@ -1,4 +1,7 @@
-"""What passed one point of a channel: one schema, batches, and one end with the sums of the batches. Pure values."""
+"""What passed one point of a channel: one schema, batches, and one end with the sums of the batches. Pure values.
+
+Changes may have further schemas between their batches.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,13 @@ class Passage:
     rows: int = 0
     size_bytes: int = 0
     batches: int = 0
+    is_of_changes: bool = False
 
     def after(self, frame: FrameMetadata) -> Self:
         """Return the passage with one more frame."""
         if frame.kind is FrameKind.SCHEMA:
-            self._require(self.phase is Phase.BEFORE_SCHEMA, frame)
+            is_further = self.is_of_changes and self.phase is Phase.IN_BATCHES
+            self._require(self.phase is Phase.BEFORE_SCHEMA or is_further, frame)
             counted = frame.rows + frame.size_bytes + frame.filtered
             require(counted == 0, f"The schema of stream {frame.stream} counts rows.")
             return replace(self, phase=Phase.IN_BATCHES)

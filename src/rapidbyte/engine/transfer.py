@@ -112,6 +112,14 @@ class Transfer:
         self._result(lane, lane.prepare_destination(self._streams_after(len(self._reshaped))))
         lane.busy.clear()
 
+    def _open_for(self, task: _Task) -> Lane:
+        """Open a lane for a task. A table whose changes are read may have changed since the first one saw it."""
+        if self._plan.streams[task.streams[0]].sync_mode is not SyncMode.CDC:
+            return self._open_further()
+        lane = self._lane(next(self._epochs))
+        lane.prepare_source(self._require_same, None)
+        return lane
+
     def _open_further(self) -> Lane:
         """Open a lane that sees what the present ones do, if there is one that has seen something yet."""
         seeing = next((lane for lane in self._lanes if lane.snapshot is not None and lane.failure is None), None)
@@ -149,8 +157,8 @@ class Transfer:
 
     def _require_same(self, streams: tuple[Stream, ...]) -> None:
         self._require_asked(streams)
-        for found, wanted in zip(streams, self._streams, strict=True):
-            if found.columns != wanted.columns:
+        for spec, found, wanted in zip(self._plan.streams, streams, self._streams, strict=True):
+            if found.columns != wanted.columns and spec.sync_mode is not SyncMode.CDC:
                 raise SchemaError(
                     f"The table {found.name} changed while the run started. Run again.",
                     ErrorInfo("schema_changed", details=(("stream", found.name),)),
@@ -164,7 +172,7 @@ class Transfer:
             if not free and len(self._lanes) == self._plan.parallelism.lanes:
                 return
             self._waiting.remove(task)
-            self._begin(free.pop() if free else self._open_further(), task)
+            self._begin(free.pop() if free else self._open_for(task), task)
 
     def _begin(self, lane: Lane, task: _Task) -> None:
         if task.started_s is None:

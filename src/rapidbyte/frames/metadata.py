@@ -26,6 +26,7 @@ _KEYS = frozenset(("stream", "kind", "rows", "bytes"))
 _DURABLE_KEYS = _KEYS - {"kind"}
 _POSITION = "position"
 _FILTERED = "filtered"
+_SOURCE = "source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class FrameMetadata:
     """`rows` and `size_bytes` of a batch, or their sums in an end frame; bytes are payload as the source read it.
 
     `position` is where the source can go on once all up to here is durable, in its own words, or None. `filtered` is
-    how many rows a transform has left out since the frame before, or in an end frame the sum of them.
+    how many rows a transform has left out since the frame before, or in an end frame the sum of them. `source` is what
+    a stream of changes is from this schema on, or None.
     """
 
     stream: int
@@ -42,11 +44,12 @@ class FrameMetadata:
     size_bytes: int
     position: Mapping[str, Any] | None = None
     filtered: int = 0
+    source: Mapping[str, Any] | None = None
 
     @classmethod
     def parse(cls, document: bytes) -> Self:
         """Read the JSON that a guest passed. Raises FrameError with code `invalid_argument`."""
-        values = _object(document, _KEYS, _POSITION, _FILTERED)
+        values = _object(document, _KEYS, _POSITION, _FILTERED, _SOURCE)
         kind = _KINDS.get(str(values["kind"]))
         if kind is None:
             raise FrameError(
@@ -59,16 +62,24 @@ class FrameMetadata:
                 "A frame has a position that is no object, or is a schema, which has none.",
                 ErrorInfo("invalid_argument"),
             )
+        source = values.get(_SOURCE)
+        if source is not None and (not isinstance(source, dict) or kind is not FrameKind.SCHEMA):
+            raise FrameError(
+                "A frame has a source that is no object, or is no schema, which alone has one.",
+                ErrorInfo("invalid_argument"),
+            )
         filtered = _count(values, _FILTERED) if _FILTERED in values else 0
-        return cls(_count(values, "stream"), kind, _count(values, "rows"), _count(values, "bytes"), position, filtered)
+        counts = (_count(values, "rows"), _count(values, "bytes"))
+        return cls(_count(values, "stream"), kind, *counts, position, filtered, source)
 
     def to_json(self) -> bytes:
         """Write what `parse` reads."""
         position = "" if self.position is None else f',"{_POSITION}":{json.dumps(self.position)}'
         filtered = f',"{_FILTERED}":{self.filtered}' if self.filtered else ""
+        source = "" if self.source is None else f',"{_SOURCE}":{json.dumps(self.source)}'
         return (
             f'{{"stream":{self.stream},"kind":"{self.kind.value}","rows":{self.rows},"bytes":{self.size_bytes}'
-            f"{position}{filtered}}}"
+            f"{position}{filtered}{source}}}"
         ).encode("ascii")
 
 

@@ -13,6 +13,7 @@ from harness.kill_points import (
     OF_APPLIED_CHANGES,
     OF_CHANGES,
     OF_COPIES,
+    WHERE_COLUMNS_CHANGE,
     WITH_BAD_ROWS,
     WITH_PARTS,
 )
@@ -32,7 +33,7 @@ def _points_in_code() -> Iterator[str]:
 
 
 def test_every_point_of_the_code_is_swept() -> None:
-    of_changes = (*OF_COPIES, *OF_CHANGES, *OF_APPLIED_CHANGES)
+    of_changes = (*OF_COPIES, *WHERE_COLUMNS_CHANGE, *OF_CHANGES, *OF_APPLIED_CHANGES)
     listed = (*BEFORE_THE_END, *AFTER_THE_END, *WITH_BAD_ROWS, *IN_A_REPLAY, *WITH_PARTS, *of_changes)
     swept = {point.partition(":")[0] for point in listed}
     assert swept == set(_points_in_code())

@@ -18,6 +18,7 @@ pub struct Relation {
 pub struct RelationColumn {
     pub name: String,
     pub type_oid: u32,
+    pub type_modifier: i32,
     pub is_key: bool,
 }
 
@@ -38,7 +39,7 @@ impl RelationColumn {
     fn read(reader: &mut Reader<'_>) -> Result<RelationColumn> {
         let flags = reader.byte()?;
         let (name, type_oid) = (reader.text()?, reader.u32()?);
-        reader.skip(4)?; // the type's modifier
-        Ok(RelationColumn { name, type_oid, is_key: flags & KEY_FLAG != 0 })
+        let type_modifier = reader.u32()?.cast_signed();
+        Ok(RelationColumn { name, type_oid, type_modifier, is_key: flags & KEY_FLAG != 0 })
     }
 }

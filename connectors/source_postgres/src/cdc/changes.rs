@@ -1,14 +1,17 @@
 //! Changes out of the log, from one place of it up to another, or on and on, in the order of their commits.
 
+use std::rc::Rc;
+
 use pgwire::pgoutput::{Message, Old, Tuple};
 use pgwire::replication::{FromServer, status_update};
 use pgwire::{Connection, Lsn};
-use sdk::{Category, Error, Rejection, Result, Socket};
+use sdk::{Category, Error, Rejection, Result, Socket, log};
 
 use super::event::{Event, Operation, Transaction};
 use super::outbox::Outbox;
 use super::place::Place;
-use super::relations::Relations;
+use super::relations::{Mapping, Relations};
+use super::shape::Shape;
 use super::tail::{Standing, Tail};
 use crate::prepared::Prepared;
 
@@ -27,6 +30,10 @@ pub(crate) struct Changes<'a> {
     /// Up to where there were changes of the streams.
     changed: Lsn,
     transaction: Option<Transaction>,
+    /// Something of the transaction was handed on.
+    is_inside: bool,
+    /// What was handed on last of each stream.
+    shapes: Vec<Rc<Shape>>,
     tuple: Vec<u8>,
 }
 
@@ -41,21 +48,26 @@ impl<'a> Changes<'a> {
             is_endless: false,
             changed,
             transaction: None,
+            is_inside: false,
+            shapes: streams.iter().map(|prepared| Rc::new(Shape::of_prepared(prepared))).collect(),
             tuple: Vec::new(),
         }
     }
 
-    /// Read on a replication that has begun, up to the end, or until `tail` says so; how far that was.
+    /// Read on a replication that has begun, up to the end, or until `tail` says so; how far that was. `reader` looks up
+    /// what the log does not tell.
     pub(crate) fn read(
         mut self,
+        reader: &mut Connection<Socket>,
         connection: &mut Connection<Socket>,
-        outbox: &mut Outbox<'_>,
-        mut tail: Option<Tail<'_>>,
+        outbox: &mut Outbox,
+        mut tail: Option<Tail>,
     ) -> Result<Place> {
         self.is_endless = tail.is_some();
         while self.is_endless || self.place.lsn < Some(self.end) {
             if let Some(tail) = tail.as_mut().filter(|tail| self.transaction.is_none() && tail.is_time())
                 && !tail.proceed(
+                    reader,
                     connection,
                     outbox,
                     Standing { place: &self.place, changed: self.changed, durable: self.durable()? },
@@ -71,7 +83,7 @@ impl<'a> Changes<'a> {
             };
             let is_answered = match FromServer::read(connection.body(message))? {
                 FromServer::Data { payload } => {
-                    if !self.take(payload, outbox)? {
+                    if !self.take(reader, payload, outbox)? {
                         break;
                     }
                     false
@@ -99,10 +111,11 @@ impl<'a> Changes<'a> {
     }
 
     /// Take one message; whether there may be more.
-    fn take(&mut self, payload: &[u8], outbox: &mut Outbox<'_>) -> Result<bool> {
+    fn take(&mut self, reader: &mut Connection<Socket>, payload: &[u8], outbox: &mut Outbox) -> Result<bool> {
         match Message::read(payload)? {
             Message::Begin { commit, .. } if commit >= self.end && !self.is_endless => return Ok(false),
             Message::Begin { commit, committed_at, transaction } => {
+                self.is_inside = false;
                 self.transaction = Some(Transaction { commit, committed_at, id: transaction, sequence: 0 });
             }
             Message::Commit { end } => {
@@ -113,10 +126,8 @@ impl<'a> Changes<'a> {
                 outbox.settle(&self.place)?;
             }
             Message::Relation(relation) => {
-                if self.transaction.is_some_and(|transaction| transaction.commit >= self.end) {
-                    Relations::require_same(&relation, self.streams)?;
-                }
-                self.relations.learn(&relation, self.streams);
+                let is_earlier = self.transaction.is_none_or(|transaction| transaction.commit < self.end);
+                self.relations.learn(reader, &relation, self.streams, is_earlier)?;
             }
             Message::Insert { relation, new } => self.change(Operation::Insert, relation, &new, None, outbox)?,
             Message::Update { relation, old, new } => {
@@ -142,7 +153,7 @@ impl<'a> Changes<'a> {
         relation: u32,
         row: &Tuple<'_>,
         old: Option<&Old<'_>>,
-        outbox: &mut Outbox<'_>,
+        outbox: &mut Outbox,
     ) -> Result<()> {
         let transaction = self.transaction.as_mut().ok_or_else(outside)?;
         let Some(mapping) = self.relations.find(relation)? else {
@@ -161,7 +172,20 @@ impl<'a> Changes<'a> {
             values: mapping.values(row, old),
             old_key: old.and_then(|old| mapping.old_key(old.tuple(), row)),
         };
-        push(&event, prepared, mapping.stream, &mut self.tuple, outbox)
+        let current = self.shapes.get_mut(mapping.stream);
+        let between = (!self.is_inside).then_some(&self.place);
+        self.is_inside = true;
+        if let Some(current) = current
+            && !Rc::ptr_eq(current, &mapping.shape)
+        {
+            if !current.is_same(&mapping.shape) {
+                let Shape { events, is_judged, .. } = mapping.shape.as_ref();
+                outbox.reshape(mapping.stream, events, *is_judged, between)?;
+                log::point("source.reshaped");
+            }
+            *current = mapping.shape.clone();
+        }
+        push(&event, prepared, mapping, &mut self.tuple, outbox)
     }
 }
 
@@ -180,15 +204,13 @@ pub(crate) fn durable(streams: &[&Prepared]) -> Result<Lsn> {
 fn push(
     event: &Event<'_>,
     prepared: &Prepared,
-    stream: usize,
+    mapping: &Mapping,
     tuple: &mut Vec<u8>,
-    outbox: &mut Outbox<'_>,
+    outbox: &mut Outbox,
 ) -> Result<()> {
-    let Some(table) = &prepared.captured else {
-        return Ok(());
-    };
+    let table = &mapping.shape.table;
     match event.write(table, prepared.purpose, tuple) {
-        Ok(()) => outbox.push(stream, tuple),
+        Ok(()) => outbox.push(mapping.stream, tuple),
         Err(error) if prepared.is_sifted && error.category == Category::Data => {
             let columns = table.columns.iter().map(|column| column.name.clone());
             let printed = event.values.iter().map(|value| match value {

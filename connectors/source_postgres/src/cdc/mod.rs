@@ -1,7 +1,7 @@
 //! Change data capture: all streams of a pipeline from one slot and one publication.
 //!
 //! [`server`], [`requirements`] and [`publication`] say before a run what is missing; [`slot`] keeps the log,
-//! [`snapshot`] copies what was there before it, [`changes`] reads on; [`relations`] and [`text_value`] turn changes into
+//! [`snapshot`] copies what was there before it, [`changes`] reads on; [`relations`], [`shape`] and [`text_value`] turn changes into
 //! [`event`]s, which leave by the [`outbox`]; [`identity`] is what they tell rows apart by. [`place`] is how far all of that came,
 //! [`tail`] how reading goes on without an end, and [`holdings`] what stays in the server when a pipeline is given up.
 
@@ -16,6 +16,7 @@ mod publication;
 mod relations;
 mod requirements;
 mod server;
+mod shape;
 mod slot;
 mod snapshot;
 mod tail;
@@ -135,8 +136,9 @@ impl Capture {
         connection.execute(SESSION_SETTINGS)?;
         connection.begin_replication(&self.start_command(start))?;
         let is_endless = self.mode == Mode::Tail;
-        let tail = is_endless.then(|| Tail::begin(&mut reader.connection, request, start));
-        let place = Changes::new(streams, place, self.end).read(connection, &mut outbox, tail)?;
+        let tail = is_endless.then(|| Tail::begin(request, start));
+        let changes = Changes::new(streams, place, self.end);
+        let place = changes.read(&mut reader.connection, connection, &mut outbox, tail)?;
         let moved = outbox.end(&place)?;
         confirm(connection, streams, place.lsn.unwrap_or_default())?;
         log::point("source.confirmed");

@@ -9,18 +9,19 @@ use serde_json::Value;
 use super::place::Place;
 use crate::emitter::Emitter;
 use crate::prepared::Prepared;
+use crate::table::Table;
 
 /// What is to be emitted of each stream.
-pub(crate) struct Outbox<'a> {
-    emitters: Vec<Emitter<'a>>,
+pub(crate) struct Outbox {
+    emitters: Vec<Emitter>,
     most_bytes: usize,
     /// Batches were emitted inside of a transaction, so that they have no position yet.
     is_owing: bool,
 }
 
-impl<'a> Outbox<'a> {
+impl Outbox {
     /// Begin all streams: each schema comes before the first row of any of them.
-    pub(crate) fn begin(streams: &[&'a Prepared], request: &RunRequest) -> Result<Outbox<'a>> {
+    pub(crate) fn begin(streams: &[&Prepared], request: &RunRequest) -> Result<Outbox> {
         let emitters = streams.iter().map(|prepared| Emitter::begin(prepared, request)).collect::<Result<_>>()?;
         Ok(Outbox { emitters, most_bytes: request.batch_bytes, is_owing: false })
     }
@@ -34,6 +35,22 @@ impl<'a> Outbox<'a> {
             Some(emitter) => emitter.push(&mut Fields::of(tuple), tuple.len()),
             None => Ok(()),
         }
+    }
+
+    /// Go on with other columns of a stream, after all rows before it. `between` is the position there, where it is one
+    /// between two transactions.
+    pub(crate) fn reshape(
+        &mut self,
+        place: usize,
+        table: &Table,
+        is_judged: bool,
+        between: Option<&Place>,
+    ) -> Result<()> {
+        match between {
+            Some(position) => self.emit_up_to(position)?,
+            None => self.emit(None)?,
+        }
+        self.emitters.get_mut(place).map_or(Ok(()), |emitter| emitter.reshape(table, is_judged))
     }
 
     /// A transaction is over: emit if it is time to.

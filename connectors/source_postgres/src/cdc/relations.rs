@@ -1,10 +1,13 @@
 //! Which stream a change belongs to, and where in it the values of the stream's columns are.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
+use pgwire::Connection;
 use pgwire::pgoutput::{Datum, Old, Relation, Tuple};
-use sdk::{Category, Error, Result};
+use sdk::{Category, Error, Result, Socket};
 
+use super::shape::Shape;
 use crate::prepared::Prepared;
 use crate::table::Table;
 
@@ -19,6 +22,8 @@ pub(crate) struct Relations {
 pub(crate) struct Mapping {
     /// The place of the stream among those that are read.
     pub(crate) stream: usize,
+    /// What the changes look like.
+    pub(crate) shape: Rc<Shape>,
     /// For each column of the stream where it is in a change; none where it did not exist yet.
     places: Vec<Option<usize>>,
     /// The columns that tell rows apart, with their names.
@@ -26,30 +31,26 @@ pub(crate) struct Mapping {
 }
 
 impl Relations {
-    /// Take note of a table; others than those of the streams may be published too.
-    pub(crate) fn learn(&mut self, relation: &Relation, streams: &[&Prepared]) {
-        let stream = streams.iter().position(|prepared| is_of(relation, &prepared.table));
-        let mapping =
-            stream.and_then(|place| Some(Mapping::new(relation, place, streams.get(place)?.captured.as_ref()?)));
+    /// Take note of a table; others than those of the streams may be published too. `is_earlier`: what changes have now
+    /// is not newer than what the streams were prepared as.
+    pub(crate) fn learn(
+        &mut self,
+        reader: &mut Connection<Socket>,
+        relation: &Relation,
+        streams: &[&Prepared],
+        is_earlier: bool,
+    ) -> Result<()> {
+        let ours = streams.iter().enumerate().find(|(_, prepared)| is_of(relation, &prepared.table));
+        let mapping = match ours {
+            None => None,
+            Some((stream, prepared)) => {
+                let look_up = if is_earlier { Shape::earlier } else { Shape::later };
+                let shape = look_up(reader, relation, prepared)?;
+                Some(Mapping::new(relation, stream, shape))
+            }
+        };
         self.known.insert(relation.id, mapping);
-    }
-
-    /// Check that a table is still what it was when it was looked up, where it was changed later than that.
-    pub(crate) fn require_same(relation: &Relation, streams: &[&Prepared]) -> Result<()> {
-        let prepared = streams.iter().find(|prepared| is_of(relation, &prepared.table));
-        let Some((prepared, table)) = prepared.and_then(|prepared| Some((prepared, prepared.captured.as_ref()?)))
-        else {
-            return Ok(());
-        };
-        let Some(column) = other_column(relation, table, prepared.is_whole) else {
-            return Ok(());
-        };
-        let name = table.display_name();
-        let message = format!(
-            "Column {column} of {name} was added, dropped or renamed while its changes were read. What came before that \
-             is not read twice; run again, to go on with the table as it is now."
-        );
-        Err(Error::new(Category::Schema, "schema_changed", message).detail("stream", name))
+        Ok(())
     }
 
     /// The stream of a change; `None` where it is not ours.
@@ -63,7 +64,8 @@ impl Relations {
 }
 
 impl Mapping {
-    fn new(relation: &Relation, stream: usize, table: &Table) -> Mapping {
+    fn new(relation: &Relation, stream: usize, shape: Shape) -> Mapping {
+        let table = &shape.table;
         let place_of = |name: &str| relation.columns.iter().position(|column| column.name == name);
         let flagged = relation.columns.iter().filter(|column| column.is_key).map(|column| column.name.as_str());
         // With a full identity every column is flagged, and the primary key says more.
@@ -73,6 +75,7 @@ impl Mapping {
             stream,
             places: table.columns.iter().map(|column| place_of(&column.name)).collect(),
             key: key.into_iter().filter_map(|name| Some((name.to_owned(), place_of(name)?))).collect(),
+            shape: Rc::new(shape),
         }
     }
 
@@ -108,14 +111,6 @@ fn is_of(relation: &Relation, table: &Table) -> bool {
     (table.schema.as_str(), table.name.as_str()) == (&relation.schema, &relation.name)
 }
 
-/// A column that a table lacks, or, where all of its columns are read, has besides.
-fn other_column<'a>(relation: &'a Relation, table: &'a Table, is_whole: bool) -> Option<&'a str> {
-    let known: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-    let told: Vec<&str> = relation.columns.iter().map(|column| column.name.as_str()).collect();
-    let gone = known.iter().find(|name| !told.contains(name));
-    gone.or_else(|| told.iter().find(|name| is_whole && !known.contains(name))).copied()
-}
-
 /// A value of a row; one that has no such column is as good as NULL there.
 fn value_at<'a>(tuple: &Tuple<'a>, place: usize) -> Datum<'a> {
     tuple.values.get(place).copied().unwrap_or(Datum::Null)
@@ -123,9 +118,12 @@ fn value_at<'a>(tuple: &Tuple<'a>, place: usize) -> Datum<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use pgwire::pgoutput::{Datum, Old, Tuple};
 
-    use super::Mapping;
+    use super::{Mapping, Shape};
+    use crate::samples;
 
     fn tuple<'a>(values: &[Datum<'a>]) -> Tuple<'a> {
         Tuple { values: values.to_vec() }
@@ -133,7 +131,9 @@ mod tests {
 
     /// A table of `wide` and its key `id`, which changes have the other way round.
     fn mapping() -> Mapping {
-        Mapping { stream: 0, places: vec![Some(1), Some(0), None], key: vec![("id".into(), 0)] }
+        let table = samples::table(&[], &[]);
+        let shape = Rc::new(Shape { events: table.clone(), table, is_judged: true });
+        Mapping { stream: 0, shape, places: vec![Some(1), Some(0), None], key: vec![("id".into(), 0)] }
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(crate) fn copy(
     streams: &[&Prepared],
     snapshots: Vec<Snapshot>,
     place: &mut Place,
-    outbox: &mut Outbox<'_>,
+    outbox: &mut Outbox,
 ) -> Result<()> {
     for (stream, (prepared, snapshot)) in streams.iter().zip(snapshots).enumerate() {
         let name = prepared.table.display_name();
@@ -67,7 +67,7 @@ fn copy_table(
     prepared: &Prepared,
     stream: usize,
     at: Lsn,
-    outbox: &mut Outbox<'_>,
+    outbox: &mut Outbox,
 ) -> Result<()> {
     let Some(table) = &prepared.captured else {
         return Ok(());

@@ -45,8 +45,7 @@ pub(crate) struct Standing<'a> {
 }
 
 /// The clock of a reader that has no end.
-pub(crate) struct Tail<'a> {
-    reader: &'a mut Connection<Socket>,
+pub(crate) struct Tail {
     start: Lsn,
     /// Twice in the time after which a destination commits: it looks at its clock only when something comes.
     emit: Duration,
@@ -55,12 +54,11 @@ pub(crate) struct Tail<'a> {
     told_at: Instant,
 }
 
-impl<'a> Tail<'a> {
-    /// `reader` is asked how far the log goes meanwhile.
-    pub(crate) fn begin(reader: &'a mut Connection<Socket>, request: &RunRequest, start: Lsn) -> Tail<'a> {
+impl Tail {
+    pub(crate) fn begin(request: &RunRequest, start: Lsn) -> Tail {
         let now = Instant::now();
         let emit = Duration::from_secs(request.checkpoint.seconds.max(1)) / 2;
-        Tail { reader, start, emit, looked_at: now, emitted_at: now, told_at: now }
+        Tail { start, emit, looked_at: now, emitted_at: now, told_at: now }
     }
 
     /// Whether it is worth a look.
@@ -68,11 +66,12 @@ impl<'a> Tail<'a> {
         self.looked_at.elapsed() >= LOOK
     }
 
-    /// Do what is due; whether to read on.
+    /// Do what is due; whether to read on. `reader` is asked how far the log goes meanwhile.
     pub(crate) fn proceed(
         &mut self,
+        reader: &mut Connection<Socket>,
         replication: &mut Connection<Socket>,
-        outbox: &mut Outbox<'_>,
+        outbox: &mut Outbox,
         standing: Standing<'_>,
     ) -> Result<bool> {
         self.looked_at = Instant::now();
@@ -88,7 +87,7 @@ impl<'a> Tail<'a> {
         }
         if self.told_at.elapsed() >= TELL {
             replication.send_replicated(&status_update(durable, true))?;
-            let end = server::flushed(self.reader)?;
+            let end = server::flushed(reader)?;
             sdk::report_lag(end.0.saturating_sub(durable.max(self.start).0))?;
             self.told_at = Instant::now();
         }
