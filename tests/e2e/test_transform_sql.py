@@ -15,7 +15,7 @@ from harness.fix_schemas import Seed
 from harness.fix_tables import Ask
 from harness.names import SchemaPair
 from harness.oracle import TableName, assert_same_table, columns_of
-from rapidbyte.errors import ConfigError, DataError
+from rapidbyte.errors import ConfigError, DataError, SchemaError
 from rapidbyte.model import StateSpec
 from rapidbyte.state import DeadLetter, RejectedAt, open_state
 
@@ -45,7 +45,7 @@ def refusal(variables: Mapping[str, str], orders: str) -> Refusal:
     """What `check` says against a query over the orders."""
 
     def check(query: str) -> str:
-        with pytest.raises(ConfigError) as caught:
+        with pytest.raises((ConfigError, SchemaError)) as caught:
             rapidbyte.check_pipeline(Path(_ONE), env={**variables, "STREAM": orders, "QUERY": query})
         return f"{caught.value.info.code}: {caught.value}"
 
@@ -208,6 +208,20 @@ REFUSED = [
 
 def test_what_no_transform_can_do_is_refused_at_the_check(refusal: Refusal, snapshot: SnapshotAssertion) -> None:
     assert {query[:120]: refusal(query) for query in REFUSED} == snapshot
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"), [("", "is empty"), ("é" * 32, "has 64 bytes, and Postgres takes 63 at most")]
+)
+def test_name_that_no_column_can_have_is_refused_at_the_check(refusal: Refusal, name: str, problem: str) -> None:
+    assert refusal(f'SELECT id, customer AS "{name}" FROM orders').startswith("name_not_possible: ")
+    assert problem in refusal(f'SELECT id, customer AS "{name}" FROM orders')
+
+
+def test_longest_name_of_a_column_arrives_whole(ask: Ask, orders: str, run_pipeline: RunPipeline) -> None:
+    name = "é" * 31 + "x"
+    run_pipeline(_ONE, STREAM=orders, QUERY=f'SELECT id AS "{name}" FROM orders WHERE id = 1')
+    assert ask(f'SELECT "{name}" FROM {{d}}.orders') == [(1,)]
 
 
 def test_refused_query_moves_no_row(ask: Ask, orders: str, run_pipeline: RunPipeline) -> None:

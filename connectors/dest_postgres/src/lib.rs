@@ -1,7 +1,7 @@
 //! The Postgres destination: Arrow batches into tables, by COPY BINARY or by INSERT.
 //!
 //! [`prepared`] is a stream and how its rows meet those there, [`target`] knows what the database has and makes what is
-//! missing, [`key`] finds its keys, [`permission`] asks what this user may, [`own_source`] that no table is read and written, [`drift`] tells what differs, [`plan`] fits the columns of a stream to those of its table, [`encode`] turns Arrow
+//! missing, [`key`] finds its keys, [`permission`] asks what this user may, [`own_source`] that no table is read and written, [`new_columns`] what can be made, [`drift`] tells what differs, [`plan`] fits the columns of a stream to those of its table, [`encode`] turns Arrow
 //! values into binary fields, [`load`] sends them, [`sift`] finds those that are not taken, [`landing`] merges them, [`stream`] holds the transactions of one
 //! stream, [`group`] those of several together, whose changes are applied by [`changes`], and [`receipt`] says in each of them what it made durable. A [`share`] is a table that several sessions fill at once.
 
@@ -13,6 +13,7 @@ mod group;
 mod key;
 mod landing;
 mod load;
+mod new_columns;
 mod own_source;
 mod permission;
 mod plan;

@@ -6,6 +6,7 @@ use sdk::{Category, Check, CheckStatus, Column, Error, Result, Socket, WriteMode
 use crate::changes::FLAG_DEFINITION;
 use crate::drift::Change;
 use crate::key;
+use crate::new_columns;
 use crate::permission;
 use crate::prepared::Prepared;
 
@@ -121,7 +122,9 @@ pub(crate) fn verify(connection: &mut Connection<Socket>, prepared: &Prepared, s
             permission::verify_table(connection, prepared)?;
         }
         None => {
-            verify_types(connection, name, source)?;
+            new_columns::require_name("schema", &name.schema, name)?;
+            new_columns::require_name("table", &name.table, name)?;
+            new_columns::verify(connection, name, source)?;
             if schema_exists(connection, &name.schema)? {
                 let privilege = "pg_catalog.has_schema_privilege($1, 'CREATE')";
                 demand(connection, &name.display_name(), privilege, &name.schema, "CREATE ON SCHEMA")?;
@@ -161,7 +164,7 @@ fn verify_changes(connection: &mut Connection<Socket>, prepared: &Prepared) -> R
     for change in &prepared.changes {
         match change {
             Change::Add(column) => {
-                verify_types(connection, name, std::slice::from_ref(column))?;
+                new_columns::verify(connection, name, std::slice::from_ref(column))?;
                 demand_ownership(connection, name)?;
             }
             Change::Flag => demand_ownership(connection, name)?,
@@ -209,23 +212,6 @@ pub(crate) fn evolve(connection: &mut Connection<Socket>, prepared: &Prepared) -
 }
 
 /// Check that the types of a table that is to be made exist.
-fn verify_types(connection: &mut Connection<Socket>, name: &TargetName, source: &[Column]) -> Result<()> {
-    for column in source {
-        let rows = connection.query("SELECT pg_catalog.to_regtype($1) IS NOT NULL", &[&column.type_name])?;
-        if !rows.first().is_some_and(|row| row.is_true(0)) {
-            let message = format!(
-                "Column {} of {} is of type {}, which the destination does not have; create the type, or the \
-                 extension that has it, in that schema there first.",
-                column.name,
-                name.display_name(),
-                column.type_name
-            );
-            return Err(Error::new(Category::Schema, "type_not_found", message).detail("column", &column.name));
-        }
-    }
-    Ok(())
-}
-
 /// Check a privilege on an object, without which `what` cannot be written.
 pub(crate) fn demand(
     connection: &mut Connection<Socket>,
