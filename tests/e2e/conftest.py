@@ -13,5 +13,6 @@ pytest_plugins = [
     "harness.fix_cli",
     "harness.fix_kills",
     "harness.fix_changes",
+    "harness.fix_soak",
     "harness.fix_folder",
 ]

@@ -1,0 +1,158 @@
+"""Soak: several sessions write, tables get columns, and the run that applies the changes is killed again and again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import psycopg
+import pytest
+
+from harness.cli import Cli
+from harness.evidence import Evidence
+from harness.fix_changes import Sql
+from harness.fix_soak import Soak
+from harness.oracle import TableName, assert_same_table
+from harness.waiting import PATIENCE_S, wait_until
+from harness.writers import STATEMENTS, TABLES, writing
+from rapidbyte.embedded import ServerAddress
+
+SEED = "fixtures/sql/changes.sql"
+_PIPELINE = "fixtures/pipelines/applied_changes.yaml"
+_WRITERS = 3
+_ROWS = 10
+_LONGEST_S = 4.0
+_KEPT_CALLS = 4
+# Besides those of the histories: one with a full identity, and one in two parts, between which rows move.
+_MORE_TABLES = """
+    CREATE UNIQUE INDEX by_sku ON items (sku);
+    CREATE TABLE parts (id int PRIMARY KEY, note text, big text) PARTITION BY RANGE (id);
+    CREATE TABLE parts_a PARTITION OF parts FOR VALUES FROM (MINVALUE) TO (5);
+    CREATE TABLE parts_b PARTITION OF parts FOR VALUES FROM (5) TO (MAXVALUE);
+    ALTER TABLE parts_a ALTER big SET STORAGE EXTERNAL;
+"""
+_MORE_STATEMENTS = (
+    "INSERT INTO items VALUES ('{a}', {c})",
+    "UPDATE items SET amount = amount + {b} WHERE sku = '{a}'",
+    "UPDATE items SET sku = '{b}' WHERE sku = '{a}'",
+    "DELETE FROM items WHERE sku = '{a}'",
+    "INSERT INTO parts VALUES ({a}, 'n{c}', repeat('{c} ', 2000))",
+    "UPDATE parts SET note = 'n{c}' WHERE id = {a}",
+    "UPDATE parts SET id = {b} WHERE id = {a}",
+    "DELETE FROM parts WHERE id = {a}",
+)
+_TRUNCATIONS = (STATEMENTS["truncate"], STATEMENTS["leaves go"], "TRUNCATE items", "TRUNCATE parts, items")
+_FREQUENT = tuple(STATEMENTS[kind] for kind in ("insert", "insert", "insert", "leaf", "leaf", "hang", "move"))
+# Truncations are rare, as tables that are empty most of the time show little.
+_ALL = (*_TRUNCATIONS, *10 * (*(set(STATEMENTS.values()) - set(_TRUNCATIONS)), *_FREQUENT, *_MORE_STATEMENTS))
+_TABLES = ("node", "items", "leaf", "parts")
+_STREAMS = [
+    {"name": name, "sync_mode": "cdc", **({"primary_key": ["sku"]} if name == "items" else {})} for name in _TABLES
+]
+# All rows in one transaction are of two shapes; rows that come later have a value of their own.
+_NEW_COLUMN = """
+    UPDATE {0} SET {1} = {1}; ALTER TABLE {0} ADD {2} int;
+    UPDATE {0} SET {2} = {3}; ALTER TABLE {0} ALTER {2} SET DEFAULT 7
+"""
+_ALTERED = {"node": "note", "items": "amount", "parts": "note"}  # each with a column that is written without effect
+
+
+@dataclass
+class Disturbance:
+    """Runs without an end, each of which is killed at some time, and what was done meanwhile."""
+
+    cli: Cli
+    run_sql: Sql
+    choose: Random
+    kills: int = 0
+    columns: int = 0
+    ends: int = 0
+    places: set[str] = field(default_factory=set)
+
+    def last(self, seconds: float) -> None:
+        """Disturb for so long, and at least until runs have moved the slot twice."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end or len(self.places) < 3:
+            assert time.monotonic() < end + PATIENCE_S, f"runs get nowhere: {self}"
+            self._run_and_kill()
+            self.places |= {place for (place,) in self.run_sql(_PLACE)}
+            del self.cli.evidence.calls[:-_KEPT_CALLS]
+
+    def _run_and_kill(self) -> None:
+        with self.cli.start("run", _PIPELINE, "-q", CDC_MODE="tail") as process:
+            try:
+                if self.choose.random() < 0.3:
+                    time.sleep(self.choose.uniform(0.0, _LONGEST_S / 2))
+                    self._add_column()
+                _, stderr = process.communicate(timeout=self.choose.uniform(0.2, _LONGEST_S))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                self.kills += 1
+                return
+            finally:
+                process.kill()
+        # A column that came while it ran ends it; nothing else does.
+        assert (process.returncode, "was added" in stderr) == (4, True), stderr
+        self.ends += 1
+
+    def _add_column(self) -> None:
+        self.columns += 1
+        table = self.choose.choice(list(_ALTERED))
+        statement = _NEW_COLUMN.format(table, _ALTERED[table], f"added_{self.columns}", self.columns)
+
+        def is_added() -> bool:
+            with suppress(psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+                self.run_sql(statement)
+                return True
+            return False
+
+        wait_until(is_added, f"{table} gets a column")
+
+
+_PLACE = """
+    SELECT confirmed_flush_lsn::text FROM pg_replication_slots
+    WHERE database = current_database() AND NOT temporary AND confirmed_flush_lsn IS NOT NULL
+"""
+
+
+@pytest.fixture
+def soak_cli(changes_variables: Mapping[str, str], tmp_path: Path, evidence: Evidence) -> Cli:
+    """The `rapidbyte` command, with the variables of the pipeline of applied changes."""
+    writer = {"WRITER": changes_variables["PGUSER"], "WRITER_PASSWORD": changes_variables["PGPASSWORD"]}
+    return Cli(
+        {**changes_variables, **writer, "STREAMS": json.dumps(_STREAMS), "BATCH_BYTES": "256kb"}, tmp_path, evidence
+    )
+
+
+def _catch_up(cli: Cli) -> None:
+    ended = cli.run("run", _PIPELINE, "-q", CDC_MODE="catchup")
+    assert ended.code == 0, ended.stderr
+
+
+def test_whatever_is_written_altered_and_killed_the_next_run_leaves_the_tables_equal(
+    soak: Soak,
+    soak_cli: Cli,
+    run_sql: Sql,
+    changes_session: psycopg.Connection,
+    changes_database: ServerAddress,
+) -> None:
+    choose = Random(soak.seed)
+    run_sql("CREATE SCHEMA lake; SET lock_timeout = '1s'")
+    run_sql(TABLES.format("public", "UNIQUE") + _MORE_TABLES)
+    if choose.random() < 0.5:  # tables that refer to each other are copied while nothing does
+        run_sql(TABLES.format("lake", "UNIQUE"))
+        _catch_up(soak_cli)
+    disturbance = Disturbance(soak_cli, run_sql, choose)
+    with writing(changes_database.dsn(), soak.seed, _WRITERS, _ALL, _ROWS):
+        disturbance.last(soak.seconds)
+    print(f"{disturbance.kills} kills, {disturbance.ends} ends by {disturbance.columns} columns")
+    _catch_up(soak_cli)
+    for name in _TABLES:
+        assert_same_table(changes_session, TableName("public", name), TableName("lake", name))
