@@ -48,19 +48,18 @@ def time_command(address: ServerAddress) -> float:
 
 
 def _run(arguments: list[str], address: ServerAddress, mode: WriteMode, parallelism: str = "auto") -> tuple[str, int]:
-    """Run Python on the pipeline and give its output and its peak memory in bytes, as the kernel accounts for it."""
+    variables = {**server_variables(address), "BENCH_WRITE_MODE": mode.value, "BENCH_PARALLELISM": parallelism}
+    with as_file(files("pg_to_pg") / "pipeline.yaml") as pipeline:
+        return run_python([*arguments, str(pipeline)], variables)
+
+
+def run_python(arguments: list[str], variables: Mapping[str, str]) -> tuple[str, int]:
+    """Run Python and give its output and its peak memory in bytes, as the kernel accounts for it."""
     with (
-        as_file(files("pg_to_pg") / "pipeline.yaml") as pipeline,
         tempfile.TemporaryDirectory() as state,
         subprocess.Popen(
-            [sys.executable, *arguments, str(pipeline)],
-            env={
-                **_environment(),
-                **_variables(address),
-                "BENCH_WRITE_MODE": mode.value,
-                "BENCH_PARALLELISM": parallelism,
-                "XDG_STATE_HOME": state,
-            },
+            [sys.executable, *arguments],
+            env={**_environment(), **variables, "XDG_STATE_HOME": state},
             stdout=subprocess.PIPE,
             text=True,
         ) as process,
@@ -80,7 +79,8 @@ def _environment() -> Mapping[str, str]:
     return {**kept, "PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)}
 
 
-def _variables(address: ServerAddress) -> Mapping[str, str]:
+def server_variables(address: ServerAddress) -> Mapping[str, str]:
+    """Give what a pipeline of a benchmark refers to."""
     return {
         "BENCH_HOST": address.host,
         "BENCH_PORT": str(address.port),
