@@ -71,8 +71,9 @@ fi
 } >rapidbyte-rustc
 chmod +x rapidbyte-rustc
 export RUSTC_WRAPPER=rapidbyte-rustc
-cd "$inputs/$WORKSPACE"
+cd "$inputs"
 find . -type f -exec touch {} +
+cd "$WORKSPACE"
 """
 )
 

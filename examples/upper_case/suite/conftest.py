@@ -1,0 +1,3 @@
+"""Loads rapidbyte's harness for this suite."""
+
+pytest_plugins = ["harness.plugin"]
