@@ -1,3 +1,3 @@
 """Loads the harness for the end-to-end tests."""
 
-pytest_plugins = ["harness.plugin", "harness.fix_soak"]
+pytest_plugins = ["harness.plugin"]

@@ -13,6 +13,7 @@ pytest_plugins = [
     "harness.fix_tables",
     "harness.fix_gate",
     "harness.fix_shares",
+    "harness.fix_soak",
     "harness.fix_role",
     "harness.fix_pipelines",
     "harness.fix_cli",
