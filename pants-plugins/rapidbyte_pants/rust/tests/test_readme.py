@@ -28,13 +28,14 @@ from rapidbyte_pants.rust.rustfmt import Rustfmt
 from rapidbyte_pants.rust.subsystem import RustSubsystem
 from rapidbyte_pants.rust.tailor import PutativeCrateTargetsRequest
 from rapidbyte_pants.rust.tests.fake_toolchain import write_toolchain
+from rapidbyte_pants.snapshots.orphaned_snapshots import OrphanedSnapshots
 from rapidbyte_pants.test_page.subsystem import TestPage
 
 README = (Path(__file__).resolve().parents[4] / "pants-plugins/README.md").read_text(encoding="utf-8")
 SUBSYSTEMS = (
     *(RustSubsystem, Clippy, Rustfmt, CargoDependencies),
     *(AffectedSubsystem, OutsideServices, TestPage),
-    *(UnownedFiles, UnusedFixtures, WrittenDependencies, Ruff, PipelinesSubsystem),
+    *(UnownedFiles, UnusedFixtures, WrittenDependencies, OrphanedSnapshots, Ruff, PipelinesSubsystem),
 )
 # The lock that Cargo would write.
 _LOCK = 'version = 4\n[[package]]\nname = "sum"\nversion = "0.1.0"\n'
