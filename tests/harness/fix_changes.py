@@ -47,8 +47,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def quiet_server(request: pytest.FixtureRequest) -> Iterator[ServerAddress]:
-    """A server for these tests alone: a slot waits for all transactions that write, and other tests hold some open."""
-    with EmbeddedPostgres.start(major=request.param, settings=SETTINGS) as server:
+    """A server for these tests alone: a slot waits for all transactions that write, and other tests hold some open.
+
+    A test that asks for it while it runs gets the default version.
+    """
+    major = getattr(request, "param", None) or chosen_major() or DEFAULT_MAJOR
+    with EmbeddedPostgres.start(major=major, settings=SETTINGS) as server:
         yield server.address
 
 
