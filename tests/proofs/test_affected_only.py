@@ -14,7 +14,7 @@ from proofs.scratch import Checkout
 _SINCE = ("--changed-since=main", "--changed-dependents=transitive")
 _CRATES = ("dest_postgres", "pgwire", "sdk", "source_postgres", "transform_validate")
 _POSTGRES_CRATES = ("dest_postgres", "pgwire", "source_postgres")
-_WITH_CONNECTORS = ("tests/e2e/*", "tests/boundary/*")
+_WITH_CONNECTORS = ("tests/e2e/*", "tests/boundary/*", "examples/*")
 _WITHOUT_CONNECTORS = ("tests/e2e/test_embedded_postgres.py", "tests/boundary/test_run_endings.py")
 
 
@@ -52,7 +52,7 @@ EDITS = (
         "src/rapidbyte/engine/stage.py",
         "",
         "\n# edited\n",
-        ("tests/e2e/*", "tests/boundary/*", "tests/unit/engine/*", "tests/unit/cli/*", "tests/harness/*", "tests/*"),
+        ("tests/e2e/*", "tests/boundary/*", "tests/unit/engine/*", "tests/unit/cli/*", "tests/harness/*", "tests/*", "examples/*"),
         ("tests/unit/config/*", "tests/unit/frames/*", "tests/unit/net/*", "tests/unit/state/*", "tests/unit/wasm/*"),
     ),
     # A comment can hold a test, so the crate's own tests are compiled again, and one test reads the code itself. The
