@@ -52,7 +52,15 @@ EDITS = (
         "src/rapidbyte/engine/stage.py",
         "",
         "\n# edited\n",
-        ("tests/e2e/*", "tests/boundary/*", "tests/unit/engine/*", "tests/unit/cli/*", "tests/harness/*", "tests/*", "examples/*"),
+        (
+            "tests/e2e/*",
+            "tests/boundary/*",
+            "tests/unit/engine/*",
+            "tests/unit/cli/*",
+            "tests/harness/*",
+            "tests/*",
+            "examples/*",
+        ),
         ("tests/unit/config/*", "tests/unit/frames/*", "tests/unit/net/*", "tests/unit/state/*", "tests/unit/wasm/*"),
     ),
     # A comment can hold a test, so the crate's own tests are compiled again, and one test reads the code itself. The
