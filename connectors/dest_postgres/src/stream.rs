@@ -1,7 +1,7 @@
 //! One stream in its transactions: rows and the receipt that covers them become visible together, or neither does.
 //!
 //! A stream whose source gives no positions is one transaction. Where it gives some, a transaction ends at the first
-//! position after the interval of checkpoints, and the next one begins with the next row.
+//! position after the interval of checkpoints.
 
 use std::time::Instant;
 
@@ -55,12 +55,10 @@ pub(crate) struct StreamWriter<'a> {
     assignment: Assignment<'a>,
     reader: BatchReader,
     plan: Plan,
-    /// Whether a transaction is open.
-    is_open: bool,
     /// The load of this transaction; none where batches are sifted, each by loads of its own.
     load: Option<Load>,
     arrived: Arrived,
-    committed_at: Instant,
+    began_at: Instant,
 }
 
 impl<'a> StreamWriter<'a> {
@@ -74,8 +72,8 @@ impl<'a> StreamWriter<'a> {
         match begin_load(connection, &assignment, &reader) {
             Ok((plan, load)) => {
                 log::point("destination.begun");
-                let (arrived, committed_at) = (Arrived::default(), Instant::now());
-                Ok(StreamWriter { connection, assignment, reader, plan, is_open: true, load, arrived, committed_at })
+                let (arrived, began_at) = (Arrived::default(), Instant::now());
+                Ok(StreamWriter { connection, assignment, reader, plan, load, arrived, began_at })
             }
             Err(error) => {
                 if connection.is_idle() {
@@ -115,6 +113,7 @@ impl<'a> StreamWriter<'a> {
                     log::point("destination.written");
                     if metadata.position.is_some() && self.is_due() {
                         self.commit(metadata.position.as_ref(), false)?;
+                        self.begin_again()?;
                     }
                 }
                 FrameKind::End => {
@@ -127,9 +126,6 @@ impl<'a> StreamWriter<'a> {
 
     fn write_batch(&mut self, metadata: &Metadata, frame: &Frame) -> Result<()> {
         let batch = self.reader.read(frame, metadata.rows)?;
-        if metadata.rows > 0 {
-            self.open()?;
-        }
         match &mut self.load {
             Some(load) => load.write(self.connection, &self.plan, &batch)?,
             None => {
@@ -148,7 +144,7 @@ impl<'a> StreamWriter<'a> {
     fn is_due(&self) -> bool {
         let (interval, arrived) = (self.assignment.interval, &self.arrived);
         self.assignment.prepared.mode != WriteMode::Replace
-            && interval.is_over(arrived.uncommitted_rows, arrived.uncommitted_bytes, self.committed_at.elapsed())
+            && interval.is_over(arrived.uncommitted_rows, arrived.uncommitted_bytes, self.began_at.elapsed())
     }
 
     fn verify_end(&self, metadata: &Metadata) -> Result<()> {
@@ -163,7 +159,7 @@ impl<'a> StreamWriter<'a> {
     fn commit(&mut self, position: Option<&Value>, is_complete: bool) -> Result<()> {
         let landed = match &mut self.load {
             Some(load) => load.finish(self.connection, &self.plan),
-            None => self.begin_transaction(), // of the receipt alone, where no rows came
+            None => Ok(()),
         };
         if self.assignment.share.is_some() {
             return self.commit_part(landed);
@@ -172,7 +168,6 @@ impl<'a> StreamWriter<'a> {
         log::point("destination.before_commit");
         commit::execute(self.connection, &self.assignment.prepared.name.display_name())?;
         log::point("destination.committed");
-        self.close();
         sdk::checkpoint(self.index(), self.arrived.rows, self.arrived.bytes, position)
     }
 
@@ -198,35 +193,21 @@ impl<'a> StreamWriter<'a> {
         receipt::write(self.connection, run, prepared, progress)
     }
 
-    /// Begin to load where no transaction is open: a run without an end has none as long as nothing comes.
-    fn open(&mut self) -> Result<()> {
-        if !self.is_open {
-            self.begin_transaction()?;
-            self.load = begin_loading(self.connection, &self.plan, &self.assignment)?;
-        }
+    fn begin_again(&mut self) -> Result<()> {
+        self.arrived.uncommitted_rows = 0;
+        self.arrived.uncommitted_bytes = 0;
+        self.began_at = Instant::now();
+        self.connection.execute("BEGIN")?;
+        let load = begin_loading(self.connection, &self.plan, &self.assignment);
+        self.load = load.map_err(|error| self.rolled_back(error))?;
         Ok(())
-    }
-
-    fn begin_transaction(&mut self) -> Result<()> {
-        if !self.is_open {
-            self.connection.execute("BEGIN")?;
-            self.is_open = true;
-        }
-        Ok(())
-    }
-
-    /// Take note that the transaction was committed.
-    fn close(&mut self) {
-        (self.is_open, self.load, self.committed_at) = (false, None, Instant::now());
-        (self.arrived.uncommitted_rows, self.arrived.uncommitted_bytes) = (0, 0);
     }
 
     /// Roll back after `error`, which stays the error also when the connection is gone: then the server rolls back.
     fn rolled_back(&mut self, error: Error) -> Error {
-        let undone = !self.is_open
-            || self.load.as_mut().is_none_or(|load| load.abandon(self.connection).is_ok())
-                && self.connection.is_idle()
-                && self.connection.execute("ROLLBACK").is_ok();
+        let undone = self.load.as_mut().is_none_or(|load| load.abandon(self.connection).is_ok())
+            && self.connection.is_idle()
+            && self.connection.execute("ROLLBACK").is_ok();
         if !undone {
             log::debug("the connection was lost before ROLLBACK; the server rolls back by itself");
         }
