@@ -3,13 +3,10 @@
 //! The server cuts a name that is too long without an error, and what is made then has another name than what is looked
 //! for.
 
-use pgwire::Connection;
+use pgwire::{Connection, MOST_NAME_BYTES};
 use sdk::{Category, Column, Error, Result, Socket};
 
 use crate::target::TargetName;
-
-/// The length of an identifier in bytes (NAMEDATALEN - 1, as servers come).
-const MOST_BYTES: usize = 63;
 
 /// Check that columns can be made: their names, and that the database has their types.
 pub(crate) fn verify(connection: &mut Connection<Socket>, name: &TargetName, source: &[Column]) -> Result<()> {
@@ -44,8 +41,8 @@ pub(crate) fn require_name(what: &str, name: &str, table: &TargetName) -> Result
         "is empty".to_owned()
     } else if name.contains('\0') {
         "has a zero character".to_owned()
-    } else if name.len() > MOST_BYTES {
-        format!("has {} bytes, and Postgres takes {MOST_BYTES} at most", name.len())
+    } else if name.len() > MOST_NAME_BYTES {
+        format!("has {} bytes, and Postgres takes {MOST_NAME_BYTES} at most", name.len())
     } else {
         return Ok(());
     };

@@ -211,7 +211,6 @@ pub(crate) fn evolve(connection: &mut Connection<Socket>, prepared: &Prepared) -
     Ok(())
 }
 
-/// Check that the types of a table that is to be made exist.
 /// Check a privilege on an object, without which `what` cannot be written.
 pub(crate) fn demand(
     connection: &mut Connection<Socket>,

@@ -33,7 +33,7 @@ pub use identity::IDENTITY;
 pub use incoming::{Incoming, Message};
 pub use lsn::Lsn;
 pub use query::Row;
-pub use quote::{identifier, literal, qualified};
+pub use quote::{MOST_NAME_BYTES, identifier, literal, qualified};
 pub use server_error::ServerError;
 pub use session::{Config, Session};
 pub use startup::Login;

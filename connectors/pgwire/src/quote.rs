@@ -1,5 +1,8 @@
 //! Names and values as SQL text.
 
+/// The longest name in bytes (NAMEDATALEN - 1, as servers come); longer ones are cut without an error.
+pub const MOST_NAME_BYTES: usize = 63;
+
 /// Quote an identifier.
 pub fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

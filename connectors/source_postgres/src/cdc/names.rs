@@ -1,10 +1,10 @@
 //! The names of a pipeline's slot and publication: those of its config, or ones that are made of the pipeline's name.
 
+use pgwire::MOST_NAME_BYTES;
 use serde::Deserialize;
 
 use crate::position::digest_of;
 
-const MOST_BYTES: usize = 63;
 const DIGEST_DIGITS: usize = 8;
 const PREFIX: &str = "rapidbyte_";
 
@@ -41,7 +41,7 @@ impl Names {
 /// A name that a slot can have, readable, and another one for every pipeline of every database: slots are the server's.
 fn made_of(database: &str, pipeline: &str) -> String {
     let digest = format!("{:032x}", digest_of(format!("{database}\0{pipeline}").as_bytes()));
-    let room = MOST_BYTES - PREFIX.len() - 1 - DIGEST_DIGITS;
+    let room = MOST_NAME_BYTES - PREFIX.len() - 1 - DIGEST_DIGITS;
     let readable = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' };
     let readable: String = pipeline.chars().map(readable).take(room).collect();
     format!("{PREFIX}{readable}_{}", &digest[..DIGEST_DIGITS])
