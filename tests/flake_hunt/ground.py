@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -60,4 +59,3 @@ def made_ground() -> Iterator[Ground]:
         ground.temporary.mkdir()
         ground.temporary.chmod(0o1777)
         yield ground
-        shutil.rmtree(ground.temporary, ignore_errors=True)
