@@ -36,8 +36,7 @@ _BOTH = _streams("orders", "items", items=["sku"])
 @pytest.fixture
 def filled(changes_variables: Mapping[str, str]) -> Mapping[str, str]:
     """The variables of the pipeline, for both tables."""
-    writer = {"WRITER": changes_variables["PGUSER"], "WRITER_PASSWORD": changes_variables["PGPASSWORD"]}
-    return {"STREAMS": _BOTH, **changes_variables, **writer}
+    return {"STREAMS": _BOTH, **changes_variables}
 
 
 @pytest.fixture

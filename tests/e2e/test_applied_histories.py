@@ -41,8 +41,7 @@ def test_every_history_leaves_the_tables_equal(
     run_sql(TABLES.format("public", "UNIQUE"))
     if deletes == "hard":  # with flagged rows, neither unique values nor references could be as at the source
         run_sql(TABLES.format("lake", "UNIQUE"))
-    writer = {"WRITER": changes_variables["PGUSER"], "WRITER_PASSWORD": changes_variables["PGPASSWORD"]}
-    variables = {**changes_variables, **writer, "STREAMS": _STREAMS, "DELETES": deletes}
+    variables = {**changes_variables, "STREAMS": _STREAMS, "DELETES": deletes}
     live = "" if deletes == "hard" else "WHERE NOT _rb_deleted"
 
     def sync() -> None:

@@ -85,17 +85,14 @@ _HISTORY = (
     "BEGIN; INSERT INTO orders (id, note) VALUES (12, 'inside'); ALTER TABLE orders DROP note; "
     "INSERT INTO orders (id, colour) VALUES (13, 'blue'); COMMIT",
 )
+_AFTER = "SELECT id, note, colour FROM lake.orders WHERE id >= 10 ORDER BY id"
+_ROWS_AFTER = [(10, "before", None), (11, "with", "red"), (12, "inside", None), (13, None, "blue")]
 
 
 @pytest.mark.parametrize("mode", ["append", "upsert"])
 def test_columns_come_and_go_where_the_changes_do(move: Move, run_sql: Sql, mode: str) -> None:
     move(*_HISTORY, WRITE_MODE=mode)
-    assert run_sql("SELECT id, note, colour FROM lake.orders WHERE id >= 10 ORDER BY id") == [
-        (10, "before", None),
-        (11, "with", "red"),
-        (12, "inside", None),
-        (13, None, "blue"),
-    ]
+    assert run_sql(_AFTER) == _ROWS_AFTER
 
 
 @pytest.mark.parametrize("mode", ["append", "upsert"])
@@ -185,9 +182,4 @@ def test_run_that_is_killed_where_columns_change_leaves_no_gap_and_nothing_twice
         run_sql(statement)
     kill_run(_PIPELINE, point, **variables, WRITE_MODE=mode)
     run_pipeline(_PIPELINE, **variables, WRITE_MODE=mode)
-    assert run_sql("SELECT id, note, colour FROM lake.orders WHERE id >= 10 ORDER BY id") == [
-        (10, "before", None),
-        (11, "with", "red"),
-        (12, "inside", None),
-        (13, None, "blue"),
-    ]
+    assert run_sql(_AFTER) == _ROWS_AFTER

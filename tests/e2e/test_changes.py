@@ -7,17 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from harness.fix_changes import Sql
+from harness.fix_changes import Sql, Sync
 from harness.fix_kills import KillRun
-from harness.fix_pipelines import RunPipeline
 from harness.kill_points import OF_CHANGES, OF_COPIES
 from rapidbyte.errors import RapidbyteError
-from rapidbyte.model import RunReport
 
 SEED = "fixtures/sql/changes.sql"
-_PIPELINE = "fixtures/pipelines/changes.yaml"
-
-Sync = Callable[..., RunReport]
+PIPELINE = "fixtures/pipelines/changes.yaml"
 
 _SLOT = "SELECT slot_name, confirmed_flush_lsn, active FROM pg_replication_slots WHERE database = current_database()"
 _ORDER_EVENTS = """
@@ -36,15 +32,9 @@ _ALL = """
 
 
 @pytest.fixture
-def sync(run_pipeline: RunPipeline, changes_variables: Mapping[str, str]) -> Sync:
-    """Run the pipeline of changes to its end."""
-    return lambda **more: run_pipeline(_PIPELINE, **{**changes_variables, **more})
-
-
-@pytest.fixture
 def kill_sync(kill_run: KillRun, changes_variables: Mapping[str, str]) -> Callable[[str], None]:
     """Run the pipeline of changes until it is killed at a point."""
-    return lambda point: kill_run(_PIPELINE, point, **changes_variables)
+    return lambda point: kill_run(PIPELINE, point, **changes_variables)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from harness.fix_changes import Sql
+from harness.fix_changes import Sql, Sync
 from harness.fix_pipelines import RunPipeline
 from harness.oracle import TableName, assert_same_table
 from harness.waiting import wait_until
@@ -19,10 +19,8 @@ from rapidbyte.embedded import ServerAddress
 from rapidbyte.model import RunReport
 
 SEED = "fixtures/sql/changes.sql"
-_PIPELINE = "fixtures/pipelines/changes.yaml"
+PIPELINE = "fixtures/pipelines/changes.yaml"
 _APPLIED = "fixtures/pipelines/applied_changes.yaml"
-
-Sync = Callable[[], RunReport]
 
 _PLACE = "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE database = current_database()"
 _MANY = "INSERT INTO orders (id, big) SELECT n, repeat('x', 3000) FROM generate_series(3, 2000) AS n"
@@ -36,17 +34,10 @@ _MEANWHILE = (
 
 
 @pytest.fixture
-def sync(run_pipeline: RunPipeline, changes_variables: Mapping[str, str]) -> Sync:
-    """Run the pipeline of changes to its end."""
-    return lambda: run_pipeline(_PIPELINE, **changes_variables)
-
-
-@pytest.fixture
 def apply(run_pipeline: RunPipeline, changes_variables: Mapping[str, str]) -> Sync:
     """Run the pipeline that applies the changes of one table to its end."""
-    writer = {"WRITER": changes_variables["PGUSER"], "WRITER_PASSWORD": changes_variables["PGPASSWORD"]}
     streams = json.dumps([{"name": "orders", "sync_mode": "cdc"}])
-    return lambda: run_pipeline(_APPLIED, **changes_variables, **writer, STREAMS=streams)
+    return lambda: run_pipeline(_APPLIED, **changes_variables, STREAMS=streams)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,24 +12,14 @@ import pytest
 from psycopg.pq import ExecStatus
 
 import rapidbyte
-from harness.fix_changes import Sql
-from harness.fix_pipelines import RunPipeline
+from harness.fix_changes import Sql, Sync
 from harness.waiting import wait_until
 from rapidbyte.embedded import ServerAddress
 from rapidbyte.errors import RapidbyteError
-from rapidbyte.model import RunReport
 
 SEED = "fixtures/sql/changes.sql"
-_PIPELINE = "fixtures/pipelines/changes.yaml"
+PIPELINE = "fixtures/pipelines/changes.yaml"
 _SLOT = "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()"
-
-Sync = Callable[[], RunReport]
-
-
-@pytest.fixture
-def sync(run_pipeline: RunPipeline, changes_variables: Mapping[str, str]) -> Sync:
-    """Run the pipeline of changes to its end."""
-    return lambda: run_pipeline(_PIPELINE, **changes_variables)
 
 
 @pytest.fixture
@@ -74,7 +64,7 @@ def test_slot_whose_log_is_gone_is_told_by_check_and_run(
 
     wait_until(is_lost, "the slot is lost")
     with pytest.raises(RapidbyteError) as refused:
-        rapidbyte.check_pipeline(Path(_PIPELINE), env=changes_variables)
+        rapidbyte.check_pipeline(Path(PIPELINE), env=changes_variables)
     with pytest.raises(RapidbyteError) as failed:
         sync()
     assert (refused.value.info.code, failed.value.info.code) == ("slot_lost", "slot_lost")
@@ -126,7 +116,7 @@ def test_slot_that_somebody_keeps_reading_from_is_told(
 ) -> None:
     sync()
     once = tmp_path / "once.yaml"
-    once.write_text(Path(_PIPELINE).read_text() + "  max_retries: 0\n")
+    once.write_text(Path(PIPELINE).read_text() + "  max_retries: 0\n")
     with _reader_of_the_slot(run_sql, changes_database) as process, pytest.raises(RapidbyteError) as failed:
         rapidbyte.run_pipeline(once, env=changes_variables, state_path=tmp_path / "once.db")
     assert failed.value.info.code == "slot_in_use"

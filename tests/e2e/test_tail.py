@@ -99,7 +99,7 @@ def test_slot_is_confirmed_up_to_what_is_committed_and_moves_though_others_write
     [("append", ["orders"]), ("append", ["orders", "items"]), ("upsert", ["orders", "items"])],
 )
 def test_no_transaction_is_open_while_nothing_comes(
-    tail_cli: Cli, run_sql: Sql, changes_database: ServerAddress, write_mode: str, tables: list[str]
+    tail_cli: Cli, run_sql: Sql, write_mode: str, tables: list[str]
 ) -> None:
     streams = [
         {
@@ -110,8 +110,7 @@ def test_no_transaction_is_open_while_nothing_comes(
         }
         for name in tables
     ]
-    writer = {"WRITER": changes_database.user, "WRITER_PASSWORD": changes_database.password}
-    with _started(tail_cli, "--json", "-q", pipeline=_APPLIED, STREAMS=json.dumps(streams), **writer) as process:
+    with _started(tail_cli, "--json", "-q", pipeline=_APPLIED, STREAMS=json.dumps(streams)) as process:
         _wait_for(run_sql, "lake.orders", 2)
         run_sql("INSERT INTO orders (id) VALUES (10)")
         _wait_for(run_sql, "lake.orders", 3)
@@ -122,11 +121,10 @@ def test_no_transaction_is_open_while_nothing_comes(
 
 
 def test_changes_are_applied_until_the_run_is_stopped(
-    tail_cli: Cli, run_sql: Sql, changes_session: psycopg.Connection, changes_database: ServerAddress
+    tail_cli: Cli, run_sql: Sql, changes_session: psycopg.Connection
 ) -> None:
     streams = [{"name": "orders", "sync_mode": "cdc"}, {"name": "items", "sync_mode": "cdc", "primary_key": ["sku"]}]
-    writer = {"WRITER": changes_database.user, "WRITER_PASSWORD": changes_database.password}
-    with _started(tail_cli, "--json", "-q", pipeline=_APPLIED, STREAMS=json.dumps(streams), **writer) as process:
+    with _started(tail_cli, "--json", "-q", pipeline=_APPLIED, STREAMS=json.dumps(streams)) as process:
         _wait_for(run_sql, "lake.items", 2)
         run_sql("UPDATE orders SET note = 'changed' WHERE id = 1; UPDATE orders SET id = 7 WHERE id = 2")
         run_sql("TRUNCATE items; INSERT INTO items VALUES ('screw', 1)")

@@ -1,8 +1,8 @@
 """Fixtures for changes: a server of their own, and in it a database with tables whose changes are read.
 
-A file of tests that uses them says in `SEED` what makes the tables, so that it, and no other, runs again for an edit of
-that file. Each major version of Postgres decodes its log in its own way, so there are servers of several: in the
-nightly profile each test runs on all of them, else those that are marked with `every_major`.
+A file of tests that uses them says in `SEED` what makes the tables, and in `PIPELINE` what `sync` runs, so that it, and
+no other, runs again for an edit of these. Each major version of Postgres decodes its log in its own way, so there are
+servers of several: in the nightly profile each test runs on all of them, else those that are marked with `every_major`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from harness.fix_pipelines import RunPipeline
 from harness.profiles import is_nightly
 from harness.providers import chosen_major
 from harness.schemas import drop_database
 from harness.seeds import seed
 from harness.shared_server import SETTINGS
 from rapidbyte.embedded import DEFAULT_MAJOR, EmbeddedPostgres, ServerAddress
+from rapidbyte.model import RunReport
 
 Sql = Callable[..., list[tuple[Any, ...]]]
+Sync = Callable[..., RunReport]
 
 _MARK = "every_major"
 _OTHER_MAJORS = (16, 17)
@@ -89,7 +92,7 @@ def run_sql(changes_session: psycopg.Connection) -> Sql:
 
 @pytest.fixture
 def changes_variables(changes_database: ServerAddress) -> Mapping[str, str]:
-    """What the pipelines of changes refer to."""
+    """What the pipelines of changes refer to; `WRITER` writes where another user may."""
     address = changes_database
     return {
         "PGHOST": address.host,
@@ -97,4 +100,12 @@ def changes_variables(changes_database: ServerAddress) -> Mapping[str, str]:
         "PGUSER": address.user,
         "PGPASSWORD": address.password,
         "CHANGES_DATABASE": address.database,
+        "WRITER": address.user,
+        "WRITER_PASSWORD": address.password,
     }
+
+
+@pytest.fixture
+def sync(request: pytest.FixtureRequest, run_pipeline: RunPipeline, changes_variables: Mapping[str, str]) -> Sync:
+    """Run the file's `PIPELINE` to its end, with other variables where a test says so."""
+    return lambda **more: run_pipeline(request.module.PIPELINE, **{**changes_variables, **more})
