@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::encode::Rows;
 use crate::plan::Plan;
 
-const SEND_BYTES: usize = 256 * 1024;
+const SEND_BYTES: usize = 512 * 1024;
 /// What the server answers to so many INSERTs stays far below a socket's buffer.
 const PIPELINE_ROWS: usize = 256;
 

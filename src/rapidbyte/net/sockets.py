@@ -20,6 +20,7 @@ from rapidbyte.net.tls_options import TlsOptions
 from rapidbyte.net.tls_transport import TlsTransport, secured
 from rapidbyte.net.transport import PlainTransport, Transport
 
+_GATHER_MS = 1
 _HANDLE_BITS = 62  # positive in the i64 of the ABI
 
 
@@ -29,6 +30,9 @@ class Interest(IntFlag):
     NONE = 0
     READABLE = 1
     WRITABLE = 2
+
+
+_READABLE, _WRITABLE = int(Interest.READABLE), int(Interest.WRITABLE)  # flags are slow to compute with
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class SocketTable:
         if not isinstance(plain, PlainTransport):
             raise NetworkError("The socket speaks TLS already.", ErrorInfo("bad_state"))
         del self._transports[handle]
+        plain.gather_no_more()
         self._transports[handle] = secured(plain.connection, options, timeout_s, self._interrupt)
 
     def tls_end_point(self, handle: int) -> bytes:
@@ -101,20 +106,21 @@ class SocketTable:
 
         Returns what each is ready for, in the order of `watches`. An error or a hang-up is ready for what was asked.
         """
-        watched = [(self._transport(watch.handle), watch.interest) for watch in watches]
+        watched = [(self._transport(watch.handle), int(watch.interest)) for watch in watches]
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
-            ready = _ready(watched, self._happened(watched, deadline))
+            happened = self._happened(watched, deadline)
+            ready = [_ready(transport, wanted, happened.get(transport.fileno(), 0)) for transport, wanted in watched]
             is_over = deadline is not None and time.monotonic() >= deadline
             if any(ready) or is_over or self._interrupt.reason is not None:
-                return ready
+                return tuple(map(Interest, ready))
 
-    def _happened(self, watched: Sequence[tuple[Transport, Interest]], deadline: float | None) -> dict[int, int]:
+    def _happened(self, watched: Sequence[tuple[Transport, int]], deadline: float | None) -> dict[int, int]:
         """Return the events of the descriptors; does not sleep where something was read ahead."""
         events: dict[int, int] = {}
         is_ready = False
         for transport, interest in watched:
-            reading, writing = Interest.READABLE in interest, Interest.WRITABLE in interest
+            reading, writing = bool(interest & _READABLE), bool(interest & _WRITABLE)
             wanted = transport.events_for(reading=reading, writing=writing)
             is_ready = is_ready or (reading and transport.is_readable(0))
             events[transport.fileno()] = events.get(transport.fileno(), 0) | wanted
@@ -123,9 +129,22 @@ class SocketTable:
             if wanted:  # poll would tell of a hang-up that nobody asked for, again and again
                 poll.register(descriptor, wanted)
         poll.register(self._interrupt, select.POLLIN)
-        if is_ready or deadline is not None:
-            return dict(poll.poll(0 if is_ready else max(0.0, (deadline or 0.0) - time.monotonic()) * 1000))
-        return dict(poll.poll())
+        left_s = 0.0 if is_ready else None if deadline is None else max(0.0, deadline - time.monotonic())
+        happened = self._gathered(watched, poll, left_s)
+        return dict(happened or poll.poll(None if left_s is None else left_s * 1000))
+
+    def _gathered(
+        self, watched: Sequence[tuple[Transport, int]], poll: select.poll, left_s: float | None
+    ) -> list[tuple[int, int]]:
+        """Return the events once a stream has many bytes; nothing where it is slower, and is told of as it comes then."""
+        gathering = [transport for transport, _ in watched if transport.is_gathering]
+        happened = []
+        if gathering and [wanted for _, wanted in watched] == [_READABLE]:  # else the other event would hide the bytes
+            happened = poll.poll(_GATHER_MS if left_s is None else min(_GATHER_MS, left_s * 1000))
+        if not happened:
+            for transport in gathering:
+                transport.gather_no_more()
+        return happened
 
     def close_one(self, handle: int) -> None:
         """Close a socket; one that is closed already, or never was, is no error."""
@@ -145,14 +164,7 @@ class SocketTable:
         return transport
 
 
-def _ready(watched: Sequence[tuple[Transport, Interest]], happened: dict[int, int]) -> tuple[Interest, ...]:
-    found = []
-    for transport, wanted in watched:
-        events = happened.get(transport.fileno(), 0)
-        ready = Interest.NONE
-        if Interest.READABLE in wanted and transport.is_readable(events):
-            ready |= Interest.READABLE
-        if Interest.WRITABLE in wanted and transport.is_writable(events):
-            ready |= Interest.WRITABLE
-        found.append(ready)
-    return tuple(found)
+def _ready(transport: Transport, wanted: int, events: int) -> int:
+    """Return what of `wanted` a transport is ready for, after poll found `events`."""
+    readable = _READABLE if wanted & _READABLE and transport.is_readable(events) else 0
+    return readable | (_WRITABLE if wanted & _WRITABLE and transport.is_writable(events) else 0)

@@ -23,6 +23,8 @@ _RECORD_BYTES = 16 * 1024
 class TlsTransport:
     """A TLS session that `secured` has made."""
 
+    is_gathering = False
+
     def __init__(self, session: ssl.SSLSocket) -> None:
         self._session = session
         self._ahead = bytearray()
@@ -30,6 +32,9 @@ class TlsTransport:
         self._failure: NetworkError | None = None
         self._read_waits_for = select.POLLIN
         self._write_waits_for = select.POLLOUT
+
+    def gather_no_more(self) -> None:
+        """Do nothing: records are read as they come."""
 
     def fileno(self) -> int:
         """The descriptor to poll."""

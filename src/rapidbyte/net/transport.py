@@ -12,8 +12,21 @@ READ_EVENTS = select.POLLIN | select.POLLERR | select.POLLHUP | select.POLLNVAL
 WRITE_EVENTS = select.POLLOUT | select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
+_STREAM_BYTES = 8 * 1024  # a read of so much is one of many: a server writes so much at once
+_LOW_WATER = 128 * 1024
+
+
 class Transport(Protocol):
     """A connection behind a handle."""
+
+    is_gathering: bool
+    """Whether poll tells of bytes only once many are there; `gather_no_more` ends that, the next large read begins it.
+
+    A stream that is read in few large pieces costs less than one that is read as the sender writes it.
+    """
+
+    def gather_no_more(self) -> None:
+        """Let poll tell of the first byte again."""
 
     def fileno(self) -> int:
         """The descriptor to poll."""
@@ -45,6 +58,12 @@ class PlainTransport:
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
+        self.is_gathering = False
+
+    def gather_no_more(self) -> None:
+        """Let poll tell of the first byte again."""
+        self.is_gathering = False
+        self._set_low_water(1)
 
     def fileno(self) -> int:
         """The descriptor to poll."""
@@ -53,7 +72,11 @@ class PlainTransport:
     def read(self, target: memoryview) -> int | None:
         """Read as `Transport` says."""
         try:
-            return self.connection.recv_into(target) if target else 0
+            count = self.connection.recv_into(target) if target else 0
+            if count >= _STREAM_BYTES and not self.is_gathering:
+                self.is_gathering = True
+                self._set_low_water(_LOW_WATER)
+            return count
         except (BlockingIOError, InterruptedError):
             return None
         except OSError as error:
@@ -83,6 +106,9 @@ class PlainTransport:
     def close(self) -> None:
         """Close the socket."""
         self.connection.close()
+
+    def _set_low_water(self, size_bytes: int) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size_bytes)
 
 
 def reset_error(error: OSError) -> NetworkError:
