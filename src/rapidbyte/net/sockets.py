@@ -136,7 +136,7 @@ class SocketTable:
     def _gathered(
         self, watched: Sequence[tuple[Transport, int]], poll: select.poll, left_s: float | None
     ) -> list[tuple[int, int]]:
-        """Return the events once a stream has many bytes; nothing where it is slower, and is told of as it comes then."""
+        """Return the events once a stream has many bytes; nothing where it is slower, and told of as it comes then."""
         gathering = [transport for transport, _ in watched if transport.is_gathering]
         happened = []
         if gathering and [wanted for _, wanted in watched] == [_READABLE]:  # else the other event would hide the bytes
