@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 
-from harness.fix_changes import Sql, Sync
-from harness.fix_kills import KillRun
+from harness.fix_changes import KillSync, Sql, Sync
 from harness.kill_points import OF_CHANGES, OF_COPIES
 from rapidbyte.errors import RapidbyteError
 
@@ -29,12 +28,6 @@ _ALL = """
     (SELECT _rb_op, id::text, _rb_lsn, _rb_seq FROM lake.orders UNION ALL
      SELECT _rb_op, sku, _rb_lsn, _rb_seq FROM lake.items) AS e WHERE _rb_op <> 'snapshot' ORDER BY _rb_lsn, _rb_seq
 """
-
-
-@pytest.fixture
-def kill_sync(kill_run: KillRun, changes_variables: Mapping[str, str]) -> Callable[[str], None]:
-    """Run the pipeline of changes until it is killed at a point."""
-    return lambda point: kill_run(PIPELINE, point, **changes_variables)
 
 
 @pytest.fixture
@@ -230,7 +223,7 @@ POINTS = (
 
 @pytest.mark.parametrize("point", [*OF_COPIES, *POINTS])
 def test_first_run_that_is_killed_leaves_no_gap_and_nothing_twice(
-    sync: Sync, kill_sync: Callable[[str], None], run_sql: Sql, point: str
+    sync: Sync, kill_sync: KillSync, run_sql: Sql, point: str
 ) -> None:
     kill_sync(point)
     run_sql("INSERT INTO orders (id) VALUES (10)")
@@ -248,7 +241,7 @@ def test_first_run_that_is_killed_leaves_no_gap_and_nothing_twice(
 
 @pytest.mark.parametrize("point", POINTS)
 def test_later_run_that_is_killed_leaves_no_gap_and_nothing_twice(
-    sync: Sync, kill_sync: Callable[[str], None], run_sql: Sql, point: str
+    sync: Sync, kill_sync: KillSync, run_sql: Sql, point: str
 ) -> None:
     sync()
     run_sql("INSERT INTO orders (id) VALUES (10)")

@@ -1,12 +1,14 @@
 """Fixtures for changes: a server of their own, and in it a database with tables whose changes are read.
 
 A file of tests that uses them says in `SEED` what makes the tables, and in `PIPELINE` what `sync` runs, so that it, and
-no other, runs again for an edit of these. Each major version of Postgres decodes its log in its own way, so there are
-servers of several: in the nightly profile each test runs on all of them, else those that are marked with `every_major`.
+no other, runs again for an edit of these; and in `STREAMS` what is moved, where the pipeline asks for that. Each major
+version of Postgres decodes its log in its own way, so there are servers of several: in the nightly profile each test
+runs on all of them, else those that are marked with `every_major`.
 """
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -16,20 +18,38 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from harness.fix_kills import KillRun
 from harness.fix_pipelines import RunPipeline
+from harness.oracle import TableName, assert_same_table
 from harness.profiles import is_nightly
 from harness.providers import chosen_major
 from harness.schemas import drop_database
 from harness.seeds import seed
 from harness.shared_server import SETTINGS
 from rapidbyte.embedded import DEFAULT_MAJOR, EmbeddedPostgres, ServerAddress
+from rapidbyte.errors import RapidbyteError
 from rapidbyte.model import RunReport
 
 Sql = Callable[..., list[tuple[Any, ...]]]
 Sync = Callable[..., RunReport]
+KillSync = Callable[[str], None]
+Same = Callable[..., None]
 
 _MARK = "every_major"
 _OTHER_MAJORS = (16, 17)
+
+
+def streams(*names: str, **keys: list[str]) -> str:
+    """Streams of changes as one line; `keys` has the key of those that name one."""
+    key = {name: {"primary_key": keys[name]} for name in keys}
+    return json.dumps([{"name": name, "sync_mode": "cdc", **key.get(name, {})} for name in names])
+
+
+def told_by(sync: Sync, **variables: str) -> tuple[str, str]:
+    """Give the code and the message of the error that a run ends with."""
+    with pytest.raises(RapidbyteError) as failed:
+        sync(**variables)
+    return failed.value.info.code, str(failed.value)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -91,9 +111,10 @@ def run_sql(changes_session: psycopg.Connection) -> Sql:
 
 
 @pytest.fixture
-def changes_variables(changes_database: ServerAddress) -> Mapping[str, str]:
+def changes_variables(request: pytest.FixtureRequest, changes_database: ServerAddress) -> Mapping[str, str]:
     """What the pipelines of changes refer to; `WRITER` writes where another user may."""
     address = changes_database
+    streams_of_file = {"STREAMS": request.module.STREAMS} if hasattr(request.module, "STREAMS") else {}
     return {
         "PGHOST": address.host,
         "PGPORT": str(address.port),
@@ -102,6 +123,7 @@ def changes_variables(changes_database: ServerAddress) -> Mapping[str, str]:
         "CHANGES_DATABASE": address.database,
         "WRITER": address.user,
         "WRITER_PASSWORD": address.password,
+        **streams_of_file,
     }
 
 
@@ -109,3 +131,20 @@ def changes_variables(changes_database: ServerAddress) -> Mapping[str, str]:
 def sync(request: pytest.FixtureRequest, run_pipeline: RunPipeline, changes_variables: Mapping[str, str]) -> Sync:
     """Run the file's `PIPELINE` to its end, with other variables where a test says so."""
     return lambda **more: run_pipeline(request.module.PIPELINE, **{**changes_variables, **more})
+
+
+@pytest.fixture
+def kill_sync(request: pytest.FixtureRequest, kill_run: KillRun, changes_variables: Mapping[str, str]) -> KillSync:
+    """Run the file's `PIPELINE` until it is killed at a point."""
+    return lambda point: kill_run(request.module.PIPELINE, point, **changes_variables)
+
+
+@pytest.fixture
+def same(changes_session: psycopg.Connection) -> Same:
+    """Compare the tables that are named, or orders and items, with what was made of them in the schema `lake`."""
+
+    def compare(*names: str) -> None:
+        for name in names or ("orders", "items"):
+            assert_same_table(changes_session, TableName("public", name), TableName("lake", name))
+
+    return compare
