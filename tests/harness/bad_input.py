@@ -6,6 +6,12 @@ from dataclasses import dataclass, field
 
 from rapidbyte.errors import RapidbyteError
 
+# Pieces of the SQL that makes a database bad.
+READER = "GRANT USAGE ON SCHEMA {src} TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA {src} TO {role};"
+TARGET = "CREATE SCHEMA {dst}; GRANT USAGE ON SCHEMA {dst} TO {role}; "
+MAY_CREATE = "GRANT CREATE ON DATABASE {database} TO {role}; "
+USERS = "CREATE TABLE {dst}.users (id integer, name text, email text, created_at timestamptz); "
+
 
 @dataclass(frozen=True, slots=True)
 class BadDatabase:
