@@ -16,7 +16,8 @@ from psycopg import sql
 from harness.cli import Cli
 from harness.fix_role import Role
 from harness.fix_schemas import Seed
-from harness.state_contract import LETTER, StateContract
+from harness.state_contract import StateContract
+from harness.state_contract.samples import LETTER
 from harness.waiting import wait_until
 from rapidbyte.embedded import ServerAddress
 from rapidbyte.errors import Category, StateDeniedError, StateError, StateUnreachableError
