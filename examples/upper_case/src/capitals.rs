@@ -16,26 +16,18 @@ pub struct Capitals {
 
 impl Capitals {
     pub(crate) fn new(schema: &SchemaRef, columns: &[String]) -> Result<Capitals> {
-        let places: std::result::Result<_, _> =
-            columns.iter().map(|name| schema.index_of(name)).collect();
-        Ok(Capitals {
-            schema: schema.clone(),
-            places: places.map_err(|error| broken(&error))?,
-        })
+        let places: std::result::Result<_, _> = columns.iter().map(|name| schema.index_of(name)).collect();
+        Ok(Capitals { schema: schema.clone(), places: places.map_err(|error| broken(&error))? })
     }
 
     fn changed(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let mut columns = batch.columns().to_vec();
         for place in &self.places {
-            let text = batch.column(*place).as_string_opt::<i32>().ok_or_else(|| {
-                broken(&ArrowError::SchemaError(format!(
-                    "column {place} holds no text"
-                )))
-            })?;
-            let capitals: StringArray = text
-                .iter()
-                .map(|value| value.map(str::to_uppercase))
-                .collect();
+            let text = batch
+                .column(*place)
+                .as_string_opt::<i32>()
+                .ok_or_else(|| broken(&ArrowError::SchemaError(format!("column {place} holds no text"))))?;
+            let capitals: StringArray = text.iter().map(|value| value.map(str::to_uppercase)).collect();
             columns[*place] = Arc::new(capitals);
         }
         RecordBatch::try_new(self.schema.clone(), columns).map_err(|error| broken(&error))
@@ -47,11 +39,7 @@ impl Transformation for Capitals {
         self.schema.clone()
     }
 
-    fn apply(
-        &mut self,
-        batch: &RecordBatch,
-        _rejects: &mut Rejects,
-    ) -> Result<Option<RecordBatch>> {
+    fn apply(&mut self, batch: &RecordBatch, _rejects: &mut Rejects) -> Result<Option<RecordBatch>> {
         self.changed(batch).map(Some)
     }
 }
@@ -92,10 +80,7 @@ mod tests {
         let came = batch([None; 3])?;
         let outcome = Capitals::new(&came.schema(), &["id".to_owned()])?.changed(&came);
         let message = "Schema error: column 0 holds no text";
-        assert_eq!(
-            outcome.map_err(|error| error.message),
-            Err(message.to_owned())
-        );
+        assert_eq!(outcome.map_err(|error| error.message), Err(message.to_owned()));
         Ok(())
     }
 }

@@ -5,10 +5,7 @@
 mod capitals;
 
 use arrow_schema::SchemaRef;
-use sdk::{
-    Category, Check, CheckStatus, Connector, Error, Reshaped, Result, Server, Stream,
-    StreamRequest, Transform,
-};
+use sdk::{Category, Check, CheckStatus, Connector, Error, Reshaped, Result, Server, Stream, StreamRequest, Transform};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -35,11 +32,7 @@ impl Connector for UpperCase {
 
     fn check(&mut self) -> Result<Vec<Check>> {
         let message = format!("{} in capital letters", self.columns.join(", "));
-        Ok(vec![Check {
-            name: "columns".to_owned(),
-            status: CheckStatus::Ok,
-            message,
-        }])
+        Ok(vec![Check { name: "columns".to_owned(), status: CheckStatus::Ok, message }])
     }
 
     fn close(&mut self) -> Result<()> {
@@ -53,20 +46,11 @@ impl Transform for UpperCase {
     fn prepare(&mut self, streams: Vec<StreamRequest>) -> Result<Vec<Reshaped>> {
         let mut leaving = Vec::new();
         for request in streams {
-            let stream = request.source.ok_or_else(|| {
-                Error::new(
-                    Category::Internal,
-                    "not_prepared",
-                    "The stream has no columns yet.",
-                )
-            })?;
-            self.columns
-                .iter()
-                .try_for_each(|column| require_text(&stream, column))?;
-            leaving.push(Reshaped {
-                stream,
-                whole_stream: false,
-            });
+            let stream = request
+                .source
+                .ok_or_else(|| Error::new(Category::Internal, "not_prepared", "The stream has no columns yet."))?;
+            self.columns.iter().try_for_each(|column| require_text(&stream, column))?;
+            leaving.push(Reshaped { stream, whole_stream: false });
         }
         Ok(leaving)
     }
@@ -79,19 +63,12 @@ impl Transform for UpperCase {
 /// Refuse a column that the stream does not have, or that holds no text.
 fn require_text(stream: &Stream, name: &str) -> Result<()> {
     let Some(column) = stream.columns.iter().find(|column| column.name == name) else {
-        let known: Vec<_> = stream
-            .columns
-            .iter()
-            .map(|column| column.name.as_str())
-            .collect();
+        let known: Vec<_> = stream.columns.iter().map(|column| column.name.as_str()).collect();
         let known = known.join(", ");
         let message = format!("{} has no column {name}; it has {known}.", stream.name);
         return Err(Error::new(Category::Config, "unknown_column", message));
     };
-    if TEXT_TYPES
-        .iter()
-        .any(|text| column.type_name.starts_with(text))
-    {
+    if TEXT_TYPES.iter().any(|text| column.type_name.starts_with(text)) {
         return Ok(());
     }
     let message = format!(
