@@ -17,6 +17,7 @@ import psycopg
 
 from pg_to_pg.workload import DESTINATION_SCHEMA, SOURCE_SCHEMA, TABLE, make_source
 from rapidbyte.embedded import EmbeddedPostgres, ServerAddress
+from through_transform.passage import Passage
 
 _FEW_ROWS = 10
 
@@ -30,12 +31,13 @@ class Starting(Enum):
 
     @property
     def transforms(self) -> Sequence[Mapping[str, object]]:
-        """The transforms of the document."""
-        return {
-            Starting.SOURCE: (),
-            Starting.VALIDATE: ({"use": "validate", "config": {"rules": [{"assert_not_null": "id"}]}},),
-            Starting.SQL: ({"use": "sql", "config": {"query": f"SELECT * FROM {TABLE}"}},),
+        """The transforms of the document: the least of each kind that is measured elsewhere."""
+        passage = {
+            Starting.SOURCE: Passage.NONE,
+            Starting.VALIDATE: Passage.NOT_NULL,
+            Starting.SQL: Passage.IDENTITY,
         }[self]
+        return passage.transforms
 
 
 @dataclass(frozen=True, slots=True)
