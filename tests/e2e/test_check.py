@@ -53,6 +53,22 @@ def test_streams_that_only_together_do_not_fit_are_refused(
     assert caught.value.code == "target_twice"
 
 
+def test_streams_that_do_not_fit_together_are_told_with_those_that_are_wrong_by_themselves(
+    schemas: SchemaPair, seeded: Seed, variables: Mapping[str, str]
+) -> None:
+    seeded("fixtures/sql/users.sql")
+    streams = _streams("users", "gone", f"{schemas.source}.users")
+    with pytest.raises(SchemaError) as caught:
+        rapidbyte.check_pipeline(Path(_LISTED), env={**variables, "STREAMS": streams, "WRITE_MODE": "append"})
+    assert caught.value.code == "table_not_found"
+    assert caught.value.message.splitlines() == [
+        "There are 2 problems.",
+        f"gone: Table gone does not exist in the source; schema {schemas.source} has users.",
+        f"streams: Streams users and {schemas.source}.users would both write {schemas.destination}.users; move them by "
+        "pipelines of their own, each with another destination.config.schema.",
+    ]
+
+
 def test_state_file_that_cannot_be_written_is_told_with_the_streams(
     seeded: Seed, variables: Mapping[str, str], tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.documents import NO_RUN, prepare_request, read_streams, read_target_plans
 from rapidbyte.engine.plan import Plan
 from rapidbyte.errors import Category, RapidbyteError
-from rapidbyte.model import Stream
+from rapidbyte.model import Stream, StreamSpec
 from rapidbyte.wasm import Call
 
 _OF_ONE_STREAM = (Category.CONFIG, Category.SCHEMA, Category.PERMISSION, Category.DATA)
@@ -65,22 +65,38 @@ class Probe:
 def problems_of_streams(plan: Plan, crew: Crew, first: RapidbyteError) -> Problems:
     """Look each stream up by itself, since all together failed with `first`, and return what is wrong with which.
 
-    Raises `first` where it is not about a stream, and what else is not.
+    Those that are right by themselves are looked up together, too. Raises `first` where it is not about a stream, and
+    what else is not.
     """
     if first.category not in _OF_ONE_STREAM:
         raise first
     if len(plan.streams) == 1:
         return [(plan.streams[0].name, first)]
     found: Problems = []
+    right: list[StreamSpec] = []
     for spec in plan.streams:
-        probe = Probe(replace(plan, streams=(spec,)), crew)
-        try:
-            probe.open()
-            probe.look_up()
-        except RapidbyteError as error:
-            if error.category not in _OF_ONE_STREAM:
-                raise
-            found.append((spec.name, error))
-        finally:
-            probe.dismiss()
-    return found or [("streams", first)]  # each is right, and together they are not
+        problem = _problem_of((spec,), plan, crew)
+        if problem is None:
+            right.append(spec)
+        else:
+            found.append((spec.name, problem))
+    if not found:
+        together: RapidbyteError | None = first
+    else:
+        together = _problem_of(tuple(right), plan, crew) if len(right) > 1 else None
+    return found if together is None else [*found, ("streams", together)]
+
+
+def _problem_of(streams: tuple[StreamSpec, ...], plan: Plan, crew: Crew) -> RapidbyteError | None:
+    """Look streams up by connectors of their own. Raises what is not about streams."""
+    probe = Probe(replace(plan, streams=streams), crew)
+    try:
+        probe.open()
+        probe.look_up()
+    except RapidbyteError as error:
+        if error.category not in _OF_ONE_STREAM:
+            raise
+        return error
+    finally:
+        probe.dismiss()
+    return None
