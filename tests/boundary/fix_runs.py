@@ -33,6 +33,7 @@ def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeDocument:
         *,
         transforms: Sequence[bytes] = (),
         on_data_error: str = "fail",
+        sync_mode: str = "full_refresh",
         **resources: object,
     ) -> Mapping[str, object]:
         between = {f"transform{place}": wasm for place, wasm in enumerate(transforms)}
@@ -45,7 +46,7 @@ def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeDocument:
                 "use": str(tmp_path / "source.wasm"),
                 "config": {},
                 "limits": {"timeout_seconds": 5},
-                "streams": [{"name": "t", "sync_mode": "full_refresh"}],
+                "streams": [{"name": "t", "sync_mode": sync_mode}],
             },
             "transforms": [
                 {"use": str(tmp_path / f"{name}.wasm"), "config": {}, "limits": {"timeout_seconds": 5}}
