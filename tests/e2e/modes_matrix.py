@@ -1,4 +1,4 @@
-"""The dimensions of a pipeline and what cannot be joined, as data: tests/e2e/test_matrix.py moves tables through it.
+"""The dimensions of a pipeline and what cannot be joined, as data: tests/e2e/fix_matrix.py moves tables through it.
 
 A dimension is named after its key in the document. The fast profile has every pair of values in some case, the nightly
 one has every case.
@@ -6,14 +6,18 @@ one has every case.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
 from harness.matrix import Case, Matrix, Refusal, case_id, pairwise
 from harness.profiles import is_nightly
+from rapidbyte.model import SyncMode
 
+PIPELINE = Path("fixtures/pipelines/matrix.yaml")
 NO_TRANSFORM = "unchanged"
+_RULE = "[{use: validate, config: {rules: [{assert_range: {field: amount, min: 0}, streams: [first]}]}}]"
 
 _SYNC_MODE = "source.streams[0].sync_mode"
 
@@ -56,6 +60,16 @@ def every(cases: tuple[Case, ...]) -> tuple[Case, ...]:
     return cases if is_nightly() else pairwise(cases)
 
 
-def parametrized(cases: tuple[Case, ...]) -> Callable[..., pytest.MarkDecorator]:
-    """Run a test with each of the cases, named by its values."""
+def moving(mode: SyncMode) -> Callable[..., pytest.MarkDecorator]:
+    """Run a test with each case of a mode that can be done, named by its values: each mode has a file of its own."""
+    cases = [case for case in every(MATRIX.cases()) if case["sync_mode"] == mode.value]
     return pytest.mark.parametrize("case", [pytest.param(case, id=case_id(case)) for case in cases])
+
+
+def variables_of(case: Case) -> Mapping[str, str]:
+    """What a case says of the pipeline."""
+    return {
+        **{name.upper(): value for name, value in case.items()},
+        "CURSOR": "at" if case["sync_mode"] == SyncMode.INCREMENTAL.value else "",
+        "TRANSFORMS": "" if case["transforms"] == NO_TRANSFORM else _RULE,
+    }
