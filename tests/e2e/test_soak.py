@@ -135,6 +135,7 @@ def _catch_up(cli: Cli) -> None:
     assert ended.code == 0, ended.stderr
 
 
+@pytest.mark.default_major  # at night it takes long; whoever chooses another version has it there
 def test_whatever_is_written_altered_and_killed_the_next_run_leaves_the_tables_equal(
     soak: Soak,
     soak_cli: Cli,

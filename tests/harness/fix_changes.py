@@ -3,7 +3,7 @@
 A file of tests that uses them says in `SEED` what makes the tables, and in `PIPELINE` what `sync` runs, so that it, and
 no other, runs again for an edit of these; and in `STREAMS` what is moved, where the pipeline asks for that. Each major
 version of Postgres decodes its log in its own way, so there are servers of several: in the nightly profile each test
-runs on all of them, else those that are marked with `every_major`.
+that is not marked with `default_major` runs on all of them, else those that are marked with `every_major`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ Sync = Callable[..., RunReport]
 KillSync = Callable[[str], None]
 Same = Callable[..., None]
 
-_MARK = "every_major"
+_ALL = "every_major"
+_ONE = "default_major"
 _OTHER_MAJORS = (16, 17)
 
 
@@ -53,8 +54,9 @@ def told_by(sync: Sync, **variables: str) -> tuple[str, str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the mark."""
-    config.addinivalue_line("markers", f"{_MARK}: runs on each major version of Postgres, in the fast profile too")
+    """Name the marks."""
+    config.addinivalue_line("markers", f"{_ALL}: runs on each major version of Postgres, in the fast profile too")
+    config.addinivalue_line("markers", f"{_ONE}: runs on one major version of Postgres, in the nightly profile too")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -62,10 +64,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "quiet_server" not in metafunc.fixturenames:
         return
     major = chosen_major() or DEFAULT_MAJOR
-    has_all = is_nightly() or metafunc.definition.get_closest_marker(_MARK) is not None
-    others = _OTHER_MAJORS if has_all and chosen_major() is None else ()
+    others = _OTHER_MAJORS if _has_all(metafunc.definition) and chosen_major() is None else ()
     servers = [pytest.param(major, id=pytest.HIDDEN_PARAM), *(pytest.param(other, id=f"pg{other}") for other in others)]
     metafunc.parametrize("quiet_server", servers, indirect=True, scope="module")
+
+
+def _has_all(test: pytest.Item) -> bool:
+    """Whether a test runs on each version that nobody has to choose."""
+    if test.get_closest_marker(_ALL) is not None:
+        return True
+    return is_nightly() and test.get_closest_marker(_ONE) is None
 
 
 @pytest.fixture(scope="module")

@@ -20,13 +20,19 @@ _VALUES = {
     "origin/${{ github.base_ref }}": "main",
     "${{ matrix.shard }}": "0",
     "${{ matrix.server }}": "RAPIDBYTE_TEST_POSTGRES=16",
+    "${{ matrix.proofs }}": "bytes or wheel",
 }
 # Where all of the tests or a wheel are asked for, little is asked for instead.
 _ALL = re.compile(r" (?:tests|tests/e2e)?::$")
 _LITTLE = {
     ".ci/run": "./pants lint --only=unowned-files ::",
     "./pants package src/rapidbyte:wheel": "./pants package pants-plugins:wheel",
-    "./pants run tests/proofs/main.py": "./pants list tests/proofs/main.py",
+    './pants run tests/proofs/main.py -- -k "$PROOFS"': (
+        './pants run tests/proofs/main.py -- -k "$PROOFS" --collect-only'
+    ),
+    "./pants run tests/flake_hunt/main.py -- --rounds=3": (
+        "./pants run tests/flake_hunt/main.py -- --rounds=1 tests/boundary/test_frames.py"
+    ),
 }
 
 
