@@ -97,7 +97,8 @@ impl Error {
         Error::new(Category::Internal, "not_supported", format!("This connector has no `{call}`."))
     }
 
-    /// The error for a status of an import that has no meaning of its own where it came.
+    /// The error for a status of an import that has no meaning of its own where it came; in the host's words, which say
+    /// what failed and on what, or else by what was being done.
     pub(crate) fn of_status(status: Status, doing: &str) -> Error {
         let (category, code) = match status {
             Status::Cancelled => (Category::Cancelled, "cancelled"),
@@ -117,11 +118,7 @@ impl Error {
             _ => (Category::Internal, "host"),
         };
         let reason = abi::last_error_message();
-        let message = if reason.is_empty() {
-            format!("Failed {doing}: {status:?}.")
-        } else {
-            format!("Failed {doing}: {reason}")
-        };
+        let message = if reason.is_empty() { format!("Failed {doing}: {status:?}.") } else { reason };
         let error = Error::new(category, code, message);
         if category == Category::TransientNetwork { error.retryable() } else { error }
     }

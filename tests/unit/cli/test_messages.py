@@ -138,7 +138,7 @@ def test_help(capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion, m
     "error",
     [
         AuthError('password authentication failed for user "ada"', ErrorInfo("28P01")),
-        NetworkError("Failed to connect to db:1: Connection refused.", ErrorInfo("connection_refused")),
+        NetworkError("No connection to db:1: Connection refused.", ErrorInfo("connection_refused")),
         PermissionDeniedError("The connector may not reach db.", ErrorInfo("host_denied")),
         PermissionDeniedError("permission denied for table users", ErrorInfo("42501")),
         SchemaError("Table nope does not exist in the source; schema public has users.", ErrorInfo("table_not_found")),
