@@ -6,6 +6,7 @@ import importlib.metadata
 import multiprocessing
 import os
 import stat
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -62,6 +63,28 @@ def test_code_that_was_tampered_with_is_replaced_not_loaded(tmp_path: Path) -> N
     _code(tmp_path).write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
     assert _loads(cache)
     assert _code(tmp_path).read_bytes() == good
+
+
+def test_a_file_is_read_once_in_a_process_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = ArtifactCache(tmp_path)
+    cache.get(_WASM)
+    code = _code(tmp_path)
+    os.utime(code, (time.time() - 60, time.time() - 60))  # however soon after it is made it changes below
+    good, open_file = code.read_bytes(), os.open
+    opened: list[Any] = []
+
+    def opening(path: Any, *arguments: Any, **keywords: Any) -> int:
+        opened.append(path)
+        return open_file(path, *arguments, **keywords)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.open", opening)
+        for _ in range(3):
+            assert _loads(cache)
+        assert opened.count(code) == 1
+    code.write_bytes(bytes(len(good)))
+    assert _loads(cache)
+    assert code.read_bytes() == good
 
 
 @pytest.mark.parametrize("suffix", [".cwasm", ".sha256"])

@@ -2,8 +2,8 @@
 
 What is in the cache is native code that will be run. It is loaded only from a directory that is ours alone, and that
 nobody else can put another one in the place of; from files that are ours, and when its digest is the one written
-beside it; anything else is compiled again and replaced. Where there is no such directory, the code is compiled for this
-process only.
+beside it; anything else is compiled again and replaced. A process computes the digest of a file once, and again where
+the file has changed. Where there is no such directory, the code is compiled for this process only.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from wasmtime import Engine, Module, WasmtimeError
@@ -30,6 +31,8 @@ from rapidbyte.wasm.runtime import RUNTIME_LOCK, new_engine
 
 _CPU_FILE = Path("/proc/cpuinfo")
 _KEPT_UNUSED_S = 30 * 24 * 3600.0
+_MARKED_USED_S = 24 * 3600.0  # how often, at most: a file that changes with each use would be read with each
+_KNOWN_DIGESTS = 64
 _log = logging.getLogger(__name__)
 
 
@@ -89,7 +92,8 @@ class ArtifactCache:
                     self._forget_unused()
                     self._store(path, self._compiled(wasm, manifest))
         with contextlib.suppress(OSError):  # a cache that can only be read serves as well
-            os.utime(path)
+            if path.stat().st_mtime < time.time() - _MARKED_USED_S:
+                os.utime(path)
         return path
 
     def _claim_directory(self) -> None:
@@ -155,11 +159,22 @@ def _compile(wasm: bytes) -> bytes:
 
 def _is_intact(path: Path) -> bool:
     """Whether the file is ours and has the digest beside it; only the directory's owner could change it after this."""
-    digest = _own_content(path.with_suffix(".sha256"))
-    if digest is None:
+    expected = _own_content(path.with_suffix(".sha256"))
+    if expected is None:
         return False
+    try:
+        state = path.lstat()
+    except OSError:
+        return False
+    identity = (state.st_dev, state.st_ino, state.st_mode, state.st_uid, state.st_size)
+    return _digest(path, identity, (state.st_mtime_ns, state.st_ctime_ns)) == expected
+
+
+@lru_cache(maxsize=_KNOWN_DIGESTS)
+def _digest(path: Path, _identity: tuple[int, ...], _changed: tuple[int, int]) -> bytes | None:
+    """Return the digest of a file of ours: from memory, where it is the one that was read and has not changed since."""
     code = _own_content(path)
-    return code is not None and hashlib.sha256(code).hexdigest().encode("ascii") == digest
+    return None if code is None else hashlib.sha256(code).hexdigest().encode("ascii")
 
 
 def _own_content(path: Path) -> bytes | None:
