@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.python_path import PYTHON_PATH
+from harness.shared_server import LINGER_VARIABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Ground:
             "TMPDIR": str(self.temporary),
             "XDG_CACHE_HOME": str(self.cache),
             "XDG_STATE_HOME": str(self.home / "state"),
+            LINGER_VARIABLE: "0",  # the hunt's own server is gone with it
         }
 
 

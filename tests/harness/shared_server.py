@@ -1,8 +1,9 @@
-"""One embedded Postgres for all test processes of a user: the first starts it, others join, the last one out stops it.
+"""One embedded Postgres for all test processes of a user: the first starts it, others join, it goes behind the last.
 
-The lease folder lies outside of any sandbox and holds a lock and the place of the current server. Who holds the lock
-may join or start; the server's guard takes it before it decides that everybody left. A server that does not answer is
-left to its guard and replaced, so nothing that died has to be repaired here.
+It stays for a while when nobody is there, for the next test file of a run may come a moment later. The lease folder
+lies outside of any sandbox and holds a lock and the place of the current server. Who holds the lock may join or start;
+the server's guard takes it before it decides that everybody left. A server that does not answer is left to its guard
+and replaced, so nothing that died has to be repaired here.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ SETTINGS: Mapping[str, str] = {
     "wal_level": "logical",
 }
 
+LINGER_VARIABLE = "RAPIDBYTE_TEST_LINGER_S"
+_LINGER_S = 60.0
 _CONNECT_TIMEOUT_S = 10
 
 
@@ -55,13 +58,17 @@ def private_folder(name: str, kind: Sequence[object]) -> Path:
 
 
 def lease_server(folder: Path, major: int = DEFAULT_MAJOR, settings: Mapping[str, str] = SETTINGS) -> EmbeddedPostgres:
-    """Join the server of a lease folder, or start it. Its `close` gives the lease back."""
+    """Join the server of a lease folder, or start it. Its `close` gives the lease back.
+
+    `RAPIDBYTE_TEST_LINGER_S` says how many seconds a server that is started here outlives its last user.
+    """
     lock = folder / "lock"
     current = folder / "current"
     with locked(lock):
         server = _join(current)
         if server is None:
-            server = EmbeddedPostgres.start(major=major, settings=settings, join_lock=lock)
+            linger_s = float(os.environ.get(LINGER_VARIABLE, _LINGER_S))
+            server = EmbeddedPostgres.start(major=major, settings=settings, join_lock=lock, linger_s=linger_s)
             current.write_text(str(server.directory), encoding="utf-8")
         return server
 

@@ -2,7 +2,8 @@
 
 It runs as a script of its own, on the standard library alone, and outlives whoever asked for the server. Its standard
 input is the read end of the server's lease, a FIFO that every user of the server holds open for writing: the kernel
-closes a killed user's end, so the last one out is seen without counting processes. The server's directory goes with it.
+closes a killed user's end, so the last one out is seen without counting processes. The server's directory goes with it,
+at once or, where the guard was told to linger, when nobody has come for so long.
 If the guard itself is killed, the kernel interrupts the server where it can (Linux), and the `alive` lock, inherited by
 all of the server's processes, tells the next comer when the directory may be removed.
 """
@@ -53,6 +54,7 @@ class Orders:
     gid: int | None
     alive_fd: int
     lock_path: str | None
+    linger_s: float
 
 
 class StoppedError(Exception):
@@ -72,21 +74,28 @@ class Watch:
         self._lease_fd = lease_fd
         self._lock_path = lock_path
         self._lease_path = lease_path
+        self._alone_since: float | None = None
         self._signalled = False
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
-    def must_stop(self, wait_s: float) -> bool:
-        """Wait up to `wait_s` seconds for a reason to stop."""
+    def must_stop(self, wait_s: float, linger_s: float = 0.0) -> bool:
+        """Wait up to `wait_s` seconds for a reason to stop. That nobody is there is one after `linger_s` seconds."""
         if self._signalled or self._poll is None:
             time.sleep(0 if self._signalled else wait_s)
             return self._signalled
         events = self._poll.poll(wait_s * 1000)
         if not events:
+            self._alone_since = None
             return self._signalled
         if events[0][1] & select.POLLIN and DETACH in os.read(self._lease_fd, 64):
             self._poll = None
             return False
+        if self._alone_since is None:
+            self._alone_since = time.monotonic()
+        if time.monotonic() - self._alone_since < linger_s:
+            time.sleep(wait_s)
+            return self._signalled
         return self._last_holder_left()
 
     def _on_signal(self, _number: int, _frame: object) -> None:
@@ -141,7 +150,7 @@ class Guard:
         """Return when the server has ended, or should."""
         assert self._server is not None
         while self._server.poll() is None:
-            if self._watch.must_stop(_SERVE_POLL_S):
+            if self._watch.must_stop(_SERVE_POLL_S, self._orders.linger_s):
                 return
 
     def clear(self) -> None:

@@ -57,19 +57,21 @@ class EmbeddedPostgres:
         major: int = DEFAULT_MAJOR,
         settings: Mapping[str, str] = _NO_SETTINGS,
         join_lock: Path | None = None,
+        linger_s: float = 0.0,
         timeout_s: float = 60.0,
     ) -> Self:
         """Make a cluster and start a server on it; blocks until it accepts connections, at most `timeout_s`.
 
         `settings` are those of postgresql.conf. With `join_lock`, other processes may `join` the server while they
-        hold that lock file, and the guard takes it before it decides that the last one has left.
+        hold that lock file, and the guard takes it before it decides that the last one has left. The server then stays
+        for those who come within `linger_s` seconds.
         Raises EmbeddedPostgresError.
         """
         account = unprivileged_account()
         installation = find_installation(major)
         with new_directory(account) as directory:
             installation = _runnable(installation, directory, account)
-            orders = _orders(installation, directory, account, settings, join_lock)
+            orders = _orders(installation, directory, account, settings, join_lock, linger_s)
             address, guard_pid, lease_fd = _start_guarded(directory, orders, account, timeout_s)
         return cls(directory.path, address, guard_pid, lease_fd, join_lock is not None)
 
@@ -144,6 +146,7 @@ def _orders(
     account: Account | None,
     settings: Mapping[str, str],
     join_lock: Path | None,
+    linger_s: float,
 ) -> str:
     data = str(directory.path / guard.DATA)
     initdb = [
@@ -171,6 +174,7 @@ def _orders(
             "gid": None if account is None else account.gid,
             "alive_fd": directory.alive_fd,
             "lock_path": None if join_lock is None else str(join_lock),
+            "linger_s": 0.0 if join_lock is None else linger_s,
         }
     )
 

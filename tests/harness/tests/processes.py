@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.python_path import PYTHON_PATH
+from harness.shared_server import LINGER_VARIABLE
 from harness.waiting import PATIENCE_S
 
 
@@ -43,9 +44,9 @@ class Worker:
 
 
 @contextmanager
-def workers(folder: Path, count: int) -> Iterator[list[Worker]]:
+def workers(folder: Path, count: int, linger_s: float = 0.0) -> Iterator[list[Worker]]:
     """Start `count` workers at once on a lease folder; they are killed at the end."""
-    environment = {**os.environ, "PYTHONPATH": PYTHON_PATH}
+    environment = {**os.environ, "PYTHONPATH": PYTHON_PATH, LINGER_VARIABLE: str(linger_s)}
     command = [sys.executable, "-m", "harness.tests.worker", str(folder)]
     with ExitStack() as stack:
         processes = []

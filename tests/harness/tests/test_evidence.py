@@ -15,6 +15,7 @@ from harness.providers import MAJOR_VARIABLE
 from harness.python_path import PYTHON_PATH
 from harness.reproduction import reproduction
 from harness.server_log import log_of_test, nonce_of
+from harness.shared_server import LINGER_VARIABLE
 from rapidbyte.errors import ErrorInfo, SchemaError
 from rapidbyte.model import RunReport, RunStatus, StreamReport
 
@@ -137,6 +138,7 @@ def test_failed_test_carries_all_of_it_in_the_terminal_and_in_the_junit_report(
     pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv(LINGER_VARIABLE, "0")
     monkeypatch.setenv("PYTHONPATH", PYTHON_PATH)
     monkeypatch.delenv(MAJOR_VARIABLE, raising=False)
     pytester.makepyfile(test_suite=_SUITE)

@@ -12,6 +12,7 @@ import pytest
 
 from harness.providers import DSN_VARIABLE
 from harness.python_path import PYTHON_PATH
+from harness.shared_server import LINGER_VARIABLE
 from harness.tests.processes import workers
 from harness.waiting import wait_until
 
@@ -29,6 +30,7 @@ _SUITE = """
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lease folder for the inner test process alone."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv(LINGER_VARIABLE, "0")
     monkeypatch.setenv("PYTHONPATH", PYTHON_PATH)
     return tmp_path
 

@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import ProviderError
 from harness.providers import CONTAINER_VARIABLE, DSN_VARIABLE, MAJOR_VARIABLE, external_address, provide_server
-from harness.shared_server import lease_folder
+from harness.shared_server import LINGER_VARIABLE, lease_folder
 from rapidbyte.embedded import ServerAddress, WheelMissingError
 
 
@@ -31,6 +31,7 @@ def test_wanted_major_version_is_the_one_that_is_looked_for(monkeypatch: pytest.
 @pytest.mark.parametrize("major", [16, 17, 18])
 def test_each_major_version_of_a_wheel_is_served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, major: int) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv(LINGER_VARIABLE, "0")
     monkeypatch.setenv(MAJOR_VARIABLE, str(major))
     provided = provide_server()
     try:

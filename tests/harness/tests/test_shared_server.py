@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from harness.tests.processes import Worker, workers
-from harness.waiting import wait_until
+from harness.waiting import PATIENCE_S, wait_until
 
 
 @pytest.fixture
@@ -36,13 +36,26 @@ def test_eight_processes_at_once_share_one_server_and_have_unique_schemas(folder
 
 
 def test_server_stays_while_anybody_is_left_and_goes_with_the_last(folder: Path) -> None:
-    with workers(folder, 2) as (first, second):
+    with workers(folder, 2, linger_s=0.2) as (first, second):
         first.leave()
         assert _schemas(second) == {second.schema}
         second.leave()
         _wait_until_gone(second.directory)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(second.dsn)
+
+
+def test_server_that_lingers_is_there_for_who_comes_after_the_last(folder: Path) -> None:
+    with workers(folder, 1, linger_s=PATIENCE_S) as (first,):
+        first.leave()
+        try:
+            for _ in range(2):
+                with workers(folder, 1) as (later,):
+                    assert (later.directory, later.orphans) == (first.directory, ())
+                    later.leave()
+        finally:
+            os.kill(first.guard_pid, signal.SIGTERM)
+        _wait_until_gone(first.directory)
 
 
 def test_killed_process_leaves_the_server_to_the_others_and_its_schema_to_the_next(folder: Path) -> None:
