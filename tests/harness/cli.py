@@ -1,4 +1,7 @@
-"""The command line as its users have it: a process of its own, with its own state and environment."""
+"""The command line as its users have it: a process of its own, with its own state and environment.
+
+A command that is run to its end may be forked from a process that has imported it already, which is sooner.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +31,9 @@ class Ended:
     stderr: str
 
 
+Fork = Callable[[Sequence[str], Mapping[str, str]], Ended]
+
+
 class Command(subprocess.Popen[str]):
     """A running command; `ended` is set by `finish`."""
 
@@ -41,17 +47,11 @@ class Cli:
     variables: Mapping[str, str] = field(repr=False)
     home: Path
     evidence: Evidence = field(repr=False)
+    fork: Fork | None = field(default=None, repr=False)
 
     def start(self, *arguments: str, **more: str) -> Command:
-        """Start a command. Use the process through `with`."""
-        environment = {
-            "PATH": os.defpath,
-            "HOME": str(self.home),
-            "XDG_CACHE_HOME": _CACHE,  # shared with all tests, so that a connector is compiled for this machine once
-            "PYTHONPATH": PYTHON_PATH,
-            **self.variables,
-            **more,
-        }
+        """Start a command, in a process from nothing. Use it through `with`."""
+        environment = self._environment(more)
         command = Command(
             [sys.executable, "-c", _RUN, *arguments],
             env=environment,
@@ -60,19 +60,36 @@ class Cli:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self._note(command, arguments, environment)
+        self._note(arguments, environment, lambda: command.ended)
         return command
 
     def run(self, *arguments: str, **more: str) -> Ended:
         """Run a command to its end."""
-        with self.start(*arguments, **more) as process:
-            return finish(process)
+        if self.fork is None:
+            with self.start(*arguments, **more) as process:
+                return finish(process)
+        environment = self._environment(more)
+        ended = self.fork(arguments, environment)
+        self._note(arguments, environment, lambda: ended)
+        return ended
 
-    def _note(self, command: Command, arguments: tuple[str, ...], environment: Mapping[str, str]) -> None:
+    def _environment(self, more: Mapping[str, str]) -> Mapping[str, str]:
+        return {
+            "PATH": os.defpath,
+            "HOME": str(self.home),
+            "XDG_CACHE_HOME": _CACHE,  # shared with all tests, so that a connector is compiled for this machine once
+            "PYTHONPATH": PYTHON_PATH,
+            **self.variables,
+            **more,
+        }
+
+    def _note(
+        self, arguments: Sequence[str], environment: Mapping[str, str], ended: Callable[[], Ended | None]
+    ) -> None:
         files = [word for word in arguments if word.endswith((".yaml", ".yml"))]
         documents = [self.evidence.document(file, environment) for file in files]
         title = shlex.join(["rapidbyte", *arguments])
-        self.evidence.calls.append(Call(title, "\n".join(documents), lambda: _told(command.ended)))
+        self.evidence.calls.append(Call(title, "\n".join(documents), lambda: _told(ended())))
 
 
 def finish(process: subprocess.Popen[str]) -> Ended:

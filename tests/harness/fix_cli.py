@@ -9,9 +9,10 @@ import pytest
 
 from harness.cli import Cli
 from harness.evidence import Evidence
+from harness.fork_server import ForkServer
 
 
 @pytest.fixture
-def cli(variables: Mapping[str, str], tmp_path: Path, evidence: Evidence) -> Cli:
+def cli(variables: Mapping[str, str], tmp_path: Path, evidence: Evidence, fork_server: ForkServer) -> Cli:
     """The `rapidbyte` command, with the variables of the test's server and schemas."""
-    return Cli(variables, tmp_path, evidence)
+    return Cli(variables, tmp_path, evidence, fork_server.command)
