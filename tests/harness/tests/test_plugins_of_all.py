@@ -1,4 +1,4 @@
-"""A suite loads hypothesis if it uses it, and then with its plugin."""
+"""The plugins of all tests: hypothesis is loaded if a suite uses it, and what is loaded is not garbage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.python_path import PYTHON_PATH
 _CONFTEST = """
     import sys
 
-    pytest_plugins = ["harness.unused_plugins"]
+    pytest_plugins = ["harness.frozen", "harness.unused_plugins"]
 
     def pytest_unconfigure():
         print("hypothesis was loaded:", "hypothesis" in sys.modules)
@@ -23,6 +23,22 @@ _WITH = """
     @given(strategies.booleans())
     def test_that_passes(value):
         assert value in (False, True)
+"""
+
+_MAKES_GARBAGE = """
+    import gc
+    import weakref
+
+    class Own:
+        def __init__(self):
+            self.own = self
+
+    def test_that_makes_garbage():
+        assert gc.get_freeze_count() > 10_000
+        left = weakref.ref(Own())
+        assert left() is not None
+        gc.collect()
+        assert left() is None
 """
 
 
@@ -46,3 +62,8 @@ def test_suite_that_uses_hypothesis_has_its_plugin(suite: pytest.Pytester) -> No
     result = suite.runpytest_subprocess("--hypothesis-show-statistics")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*Hypothesis Statistics*", "hypothesis was loaded: True"])
+
+
+def test_collector_looks_at_what_tests_make_alone(suite: pytest.Pytester) -> None:
+    suite.makepyfile(_MAKES_GARBAGE)
+    suite.runpytest_subprocess().assert_outcomes(passed=1)
