@@ -92,8 +92,9 @@ FILES = {
 }
 
 
-@pytest.fixture
-def runner() -> RuleRunner:
+@pytest.fixture(scope="module")
+def engine() -> RuleRunner:
+    """Pants in a scratch repository, for all tests: making it takes longer than what they do with it."""
     made = RuleRunner(
         rules=[
             *register.rules(),
@@ -106,10 +107,29 @@ def runner() -> RuleRunner:
         target_types=[CheckTarget, ChecksTarget, FileTarget, FilesGeneratorTarget],
     )
     scratch = Scratch.make(Path(made.build_root))
+    scratch.put(".git/info/exclude", f"{Path(made.pants_workdir).name}\n")
     made.write_files(FILES)
     scratch.commit()
-    scratch.git("checkout", "--quiet", "-b", "topic")
+    scratch.git("tag", "start")
     return made
+
+
+@pytest.fixture
+def runner(engine: RuleRunner) -> RuleRunner:
+    """The same for one test: on a branch, and as it was made, whatever another test has left there."""
+    folder = Path(engine.build_root)
+    scratch = Scratch(folder)
+    left = _paths(folder)
+    scratch.git("checkout", "--quiet", "--force", "-B", "topic", "start")
+    scratch.git("clean", "--quiet", "--force", "-d")
+    scratch.git("branch", "--quiet", "--force", "main", "start")
+    engine.scheduler.invalidate_files(left | _paths(folder))
+    return engine
+
+
+def _paths(folder: Path) -> set[str]:
+    found = (path.relative_to(folder) for path in folder.rglob("*"))
+    return {"", *(str(path) for path in found if path.parts[0] not in (".git", ".pants.d"))}
 
 
 def run(runner: RuleRunner, *arguments: str, since: str = "main", global_args: tuple[str, ...] = ()) -> GoalRuleResult:
