@@ -7,6 +7,7 @@ killed process, which is how others know that its schemas have no owner any more
 from __future__ import annotations
 
 import secrets
+import time
 
 import psycopg
 from psycopg import sql
@@ -15,6 +16,9 @@ from harness.names import SchemaPair, owner_of, schema_pair
 
 _LOCK_CLASS = 0x72617069  # keeps our locks apart from those of others in the same database
 _KEPT = "kept by --keep-schemas"
+_END_SESSIONS = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s"
+_ENDING_S = 5.0
+_ENDING_POLL_S = 0.002
 
 
 class SchemaOwner:
@@ -71,6 +75,11 @@ class SchemaOwner:
 
 def drop_database(session: psycopg.Connection, name: str) -> None:
     """Remove a database, whoever is connected to it."""
+    # Sessions take a moment to end, also those that were closed. The server would look for them again only after a tenth
+    # of a second, and each test that has a database would wait for it.
+    deadline = time.monotonic() + _ENDING_S
+    while session.execute(_END_SESSIONS, (name,)).fetchone() != (0,) and time.monotonic() < deadline:
+        time.sleep(_ENDING_POLL_S)
     session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
