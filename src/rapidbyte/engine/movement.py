@@ -6,24 +6,21 @@ durable at once, when all of them are done. A failure of one of them is one of t
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 
 from rapidbyte.engine.checkpoint import Total
 from rapidbyte.engine.division import Division
-from rapidbyte.engine.documents import Part, Resumed
+from rapidbyte.engine.documents import Resumed
 from rapidbyte.engine.events import StreamProgress
 from rapidbyte.engine.lane import Lane
 from rapidbyte.engine.ledger import Ledger
-from rapidbyte.engine.pace import Pace
-from rapidbyte.engine.ranges import Ranges
+from rapidbyte.engine.parts import Parts
 from rapidbyte.engine.rejects import Rejects
 from rapidbyte.engine.resumption import Resumption, resume
 from rapidbyte.engine.tally import progress_of, report_of
-from rapidbyte.errors import ErrorInfo, InternalError
-from rapidbyte.model import JsonObject, StreamReport, StreamSpec
+from rapidbyte.model import StreamReport, StreamSpec
 from rapidbyte.state import RejectedAt
 
 
@@ -47,13 +44,9 @@ class Movement:
         self._is_whole = is_whole
         self._resuming: Future[Resumed] | None = None
         self._resumption = Resumption()
-        self._ledgers: list[Ledger] = []
-        self._share: JsonObject | None = None
-        self._ranges: Ranges | None = None
-        self._pace = Pace.pinned(1)
-        self._begun_s = 0.0
+        self._ledger: Ledger | None = None  # of one lane that moves all of it
+        self._parts: Parts | None = None
         self._is_publishing = False
-        self._most_lanes = 1
 
     @property
     def failure(self) -> BaseException | None:
@@ -63,9 +56,7 @@ class Movement:
     @property
     def wanted(self) -> int:
         """How many more lanes should help, of the first one's epoch."""
-        if self._ranges is None or not self._ranges.is_begun or self._ranges.is_exhausted:
-            return 0
-        return max(0, self._pace.lanes - len(self.lanes))
+        return 0 if self._parts is None else self._parts.wanted
 
     def begin(self, lead: Lane, attempt: int) -> None:
         """Have a lane take the stream over, for the `attempt`-th time."""
@@ -74,9 +65,9 @@ class Movement:
 
     def join(self, lane: Lane) -> None:
         """Let a free lane help."""
+        assert self._parts is not None
         self.lanes.append(lane)
-        self._most_lanes = max(self._most_lanes, len(self.lanes))
-        self._move_part(lane, is_first=False)
+        self._parts.join(lane)
 
     def proceed(self) -> bool:
         """Start what comes next, where nothing failed; tell whether the stream is moved.
@@ -85,15 +76,15 @@ class Movement:
         """
         self._let_go()
         if any(lane.busy for lane in self.lanes):
-            self._measure()
+            if self._parts is not None and not self._is_publishing:
+                self._parts.measure()
             return False
         if self._resuming is not None:
             resumed, self._resuming = self._resuming.result(), None
             return not self._start(resumed)
-        if self._ranges is None or self._is_publishing:
+        if self._parts is None or self._is_publishing:
             return True
-        if not self._ranges.is_exhausted:
-            raise self._unread()
+        self._parts.require_all_read()
         self._is_publishing = True
         arrived, unwritten = self._total.delivered, self._rejects.count(self.stream, RejectedAt.DESTINATION)
         self.lanes[0].publish(self.stream, arrived.rows - unwritten, arrived.size_bytes)
@@ -105,13 +96,17 @@ class Movement:
 
     def reports(self, attempts: int, duration_s: float) -> Mapping[int, StreamReport]:
         """Tell what was moved. Raises StateError."""
-        total = self._total if self._ranges is None else self._total.after_publication()
+        total, lanes = self._total, 1
+        if self._parts is not None:
+            total, lanes = total.after_publication(), self._parts.most_lanes
         report = report_of(self.stream, self._spec, total, self._resumption, self._rejects)
-        return {self.stream: replace(report, duration_s=duration_s, attempts=attempts, lanes=self._most_lanes)}
+        return {self.stream: replace(report, duration_s=duration_s, attempts=attempts, lanes=lanes)}
 
     @property
     def _total(self) -> Total:
-        return Total.of([ledger.now for ledger in self._ledgers])
+        if self._parts is not None:
+            return self._parts.total
+        return Total.of([] if self._ledger is None else [self._ledger.now])
 
     def _start(self, resumed: Resumed) -> bool:
         """Begin to move, unless that is done already."""
@@ -121,41 +116,15 @@ class Movement:
         if self._resumption.is_done:
             return False
         if self._division is not None and resumed.share is not None:
-            division = self._division
-            self._share, self._pace = resumed.share, division.pace
-            self._ranges = Ranges(division.extent, division.pace.most, division.least_range)
-            self._begun_s = time.monotonic()
-            self._move_part(self.lanes[0], is_first=True)
+            self._parts = Parts(self.stream, self._spec, self._division, resumed.share)
+            self._parts.join(self.lanes[0])
         else:
-            self._ledgers.append(self.lanes[0].move(self.stream, self._resumption, is_whole=self._is_whole))
+            self._ledger = self.lanes[0].move(self.stream, self._resumption, is_whole=self._is_whole)
         return True
 
-    def _move_part(self, lane: Lane, *, is_first: bool) -> None:
-        assert self._ranges is not None
-        assert self._share is not None
-        self._ledgers.append(lane.move_part(self.stream, Part(is_first, self._share), self._ranges))
-
     def _let_go(self) -> None:
-        """Free the helping lanes that are done. One that ended while others still read is not called again."""
-        for lane in self.lanes[1:]:
-            if not lane.busy:
+        """Free the helping lanes that are done."""
+        for lane in () if self._parts is None else self._parts.let_go():
+            if lane is not self.lanes[0]:
                 lane.stream = None
                 self.lanes.remove(lane)
-                if self._ranges is not None and not self._ranges.is_exhausted:
-                    self._pace = Pace.pinned(len(self.lanes))
-
-    def _measure(self) -> None:
-        if self._ranges is None or self._is_publishing:
-            return
-        now_s = time.monotonic()
-        left_s = (now_s - self._begun_s) * self._ranges.left / max(1, self._ranges.taken)
-        pace = self._pace.after(now_s, len(self.lanes), self._total.sent.size_bytes, left_s)
-        self._ranges.release(max(0, self._pace.lanes - pace.lanes))
-        self._pace = pace
-
-    def _unread(self) -> InternalError:
-        return InternalError(
-            f"The source ended before it had read all of {self._spec.name}. This is a fault of the connector; please "
-            "report it.",
-            ErrorInfo("incomplete_stream", details=(("stream", self._spec.name),)),
-        )
