@@ -9,7 +9,7 @@ import pytest
 
 import rapidbyte
 from boundary.fix_runs import MakeDocument
-from boundary.part_guests import EXTENT, TAKE, sharing_destination, source_of_ranges
+from boundary.part_guests import COPIED_AT, EXTENT, TAKE, sharing_destination, source_of_changes, source_of_ranges
 from boundary.relay_guests import destination_guest, failure, moved
 from boundary.wat_guests import Host, build
 from rapidbyte.engine.documents import run_request
@@ -73,6 +73,43 @@ def test_source_that_leaves_ranges_is_at_fault(run_parts: RunParts) -> None:
     assert caught.value.code == "incomplete_stream"
 
 
+@pytest.fixture
+def run_copies(document: MakeDocument, state_path: Path) -> RunParts:
+    """Run a pair of guests with two lanes, the one with changes."""
+
+    def run(source: bytes, destination: bytes) -> rapidbyte.RunReport:
+        values = dict(document(source, destination, parallelism=2, max_retries=0))
+        streams = [{"name": "t", "sync_mode": "cdc"}]
+        values["source"] = {**values["source"], "streams": streams}  # type: ignore[dict-item]  # it is a section
+        return rapidbyte.run_pipeline(values, state_path=state_path)
+
+    return run
+
+
+def test_copy_of_several_lanes_is_published_before_the_changes_come(run_copies: RunParts) -> None:
+    snapshotted = {"ok": {"snapshot": {"id": "2"}, "positions": [COPIED_AT]}}
+    (stream,) = run_copies(source_of_changes(snapshotted), sharing_destination(moved(5))).streams
+    assert (stream.rows_read, stream.rows_written, stream.bytes_read, stream.batches) == (6, 6, 48, 3)
+
+
+@pytest.mark.parametrize(
+    ("snapshotted", "published", "code"),
+    [
+        (None, moved(5), "bad_result"),
+        ({"ok": {"snapshot": {}, "positions": []}}, moved(5), "bad_result"),
+        (failure("no_slot", "internal"), moved(5), "no_slot"),
+        ({"ok": {"snapshot": {}, "positions": [COPIED_AT]}}, moved(4), "bad_result"),
+    ],
+    ids=["no such call", "no position", "an error", "fewer rows"],
+)
+def test_copy_that_cannot_be_begun_or_published_fails(
+    run_copies: RunParts, snapshotted: dict[str, object] | None, published: dict[str, object], code: str
+) -> None:
+    with pytest.raises(InternalError) as caught:
+        run_copies(source_of_changes(snapshotted), sharing_destination(published))
+    assert caught.value.code == code
+
+
 @pytest.mark.parametrize(
     ("body", "answer"),
     [
@@ -109,4 +146,4 @@ def test_only_a_source_that_runs_gets_ranges(host: Host) -> None:
         assert destination.run(_RUN, inlet) == Status.BAD_STATE
     with host.start(build({"rb_run": body})) as source:
         assert source.run(_RUN, Outlet(FrameQueue(1, KIB, host.pool), lambda _: None)) == Status.BAD_STATE
-        assert (source.call(Call.PUBLISH, {}), source.call(Call.HOLDINGS, {})) == ({}, {})
+        assert [source.call(call, {}) for call in (Call.PUBLISH, Call.HOLDINGS, Call.SNAPSHOT)] == [{}, {}, {}]

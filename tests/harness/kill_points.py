@@ -69,3 +69,23 @@ OF_APPLIED_CHANGES = ("destination.before_round", "destination.staged", "destina
 
 # Where the columns of a table change between its changes.
 WHERE_COLUMNS_CHANGE = ("source.reshaped", "destination.reshaped", "destination.reshaped:2")
+
+# Where several lanes make the first copies: of the snapshot, of parts, of what publishes one copy and the next.
+OF_SHARED_COPIES = (
+    "source.slot_ready",
+    "source.snapshot_taken",
+    "destination.share_opened:2",
+    "source.range_read",
+    "source.range_read:5",
+    "destination.before_part:2",
+    "destination.part_committed",
+    "destination.before_publish",
+    "destination.adopted",
+    "destination.before_receipt",
+    "destination.before_commit",
+    "destination.committed",
+    "destination.before_publish:2",
+    "destination.committed:2",
+    "destination.committed:3",
+    "source.slot_ready:2",
+)

@@ -193,7 +193,7 @@ impl Destination for PostgresDestination {
         let terms = Terms { schema: &self.session.config.schema, deletes: self.deletes, requests: &self.requests };
         let connection = &mut self.session.connection;
         let assignment = match assignments.as_slice() {
-            &[assignment] if !terms.is_captured(assignment.prepared.index) => assignment,
+            &[assignment] if share.is_some() || !terms.is_captured(assignment.prepared.index) => assignment,
             _ => return GroupWriter::new(connection, assignments, terms).write(inbox),
         };
         let first = inbox.receive()?.filter(|first| first.metadata.kind == FrameKind::Schema);
@@ -211,10 +211,11 @@ impl Destination for PostgresDestination {
         let resumed = self.resumed.iter_mut().find(|resumed| resumed.index == index);
         let resumed = resumed.ok_or_else(|| unprepared(index))?;
         let share = resumed.share.as_ref().ok_or_else(|| unprepared(index))?;
-        let (rows, bytes) = (request.rows, request.bytes);
-        let progress = Progress { attempt: resumed.attempt, position: None, rows, bytes, is_complete: true };
+        let (rows, bytes, position) = (request.rows, request.bytes, request.position.as_ref());
+        let is_complete = position.is_none();
+        let progress = Progress { attempt: resumed.attempt, position, rows, bytes, is_complete };
         share::publish(&mut self.session.connection, share, &self.run, prepared, progress)?;
-        resumed.share = None;
+        (resumed.share, resumed.rows, resumed.bytes) = (None, rows, bytes);
         Ok(vec![Moved { index, rows, bytes }])
     }
 

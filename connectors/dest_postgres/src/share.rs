@@ -39,6 +39,16 @@ const DEFAULT_GRANTS: &str = "\
     CROSS JOIN LATERAL pg_catalog.aclexplode(d.defaclacl) AS a \
     WHERE d.defaclobjtype = 'r' AND n.nspname = $2 AND pg_catalog.pg_get_userbyid(d.defaclrole) = current_user";
 
+/// Renames the constraints of a table that was made as another: to the names that they would have, where these are free.
+const OWN_CONSTRAINT_NAMES: &str = "\
+    SELECT pg_catalog.format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', $1::pg_catalog.text, conname, own) FROM ( \
+    SELECT c.conname, c.connamespace, $2::pg_catalog.text || COALESCE('_' || a.attname, '') || \
+    CASE c.contype WHEN 'p' THEN '_pkey' ELSE '_not_null' END AS own FROM pg_catalog.pg_constraint c \
+    LEFT JOIN pg_catalog.pg_attribute a ON c.contype = 'n' AND a.attrelid = c.conrelid AND a.attnum = c.conkey[1] \
+    WHERE c.conrelid = $1::pg_catalog.regclass AND c.contype IN ('p', 'n')) AS named \
+    WHERE pg_catalog.octet_length(own) <= 63 \
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_class r WHERE r.relnamespace = connamespace AND r.relname = own)";
+
 /// A table on its way, as the host passes it to other instances.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Share {
@@ -83,7 +93,9 @@ pub(crate) fn open(
     prepared: &Prepared,
     attempt: u32,
 ) -> Result<Option<Share>> {
-    if prepared.mode == WriteMode::Upsert || target::columns(connection, &prepared.name)?.is_some() {
+    // Which of two rows with one key is the last, sessions beside each other cannot know: the source must keep keys apart.
+    let is_merged = prepared.mode == WriteMode::Upsert && prepared.applied.is_none();
+    if is_merged || target::columns(connection, &prepared.name)?.is_some() {
         return Ok(None);
     }
     if let Some(obstacle) = obstacle(connection, &prepared.name.schema)? {
@@ -93,9 +105,9 @@ pub(crate) fn open(
     let (prefix, own) = (prefix(connection, run, prepared)?, format!("{}:{attempt}", run.run_id));
     let own = (digest(connection, &own, 0)?, digest(connection, &own, 1)?);
     let share = Share { table: format!("{prefix}{}{}", own.0, own.1) };
-    let columns = target::definitions(&prepared.columns).join(", ");
+    let definition = target::definition(prepared, &prepared.columns);
     connection
-        .execute(&format!("CREATE TABLE {} ({columns}) WITH (autovacuum_enabled = false)", share.name().quoted()))?;
+        .execute(&format!("CREATE TABLE {} ({definition}) WITH (autovacuum_enabled = false)", share.name().quoted()))?;
     log::point("destination.share_opened");
     Ok(Some(share))
 }
@@ -165,8 +177,10 @@ fn adopt(connection: &mut Connection<Socket>, share: &Share, prepared: &Prepared
         identifier(&name.schema),
         identifier(&name.table)
     ))?;
-    for grant in connection.query(DEFAULT_GRANTS, &[&name.quoted(), &name.schema])? {
-        connection.execute(grant.text(0)?)?;
+    let mut statements = connection.query(OWN_CONSTRAINT_NAMES, &[&name.quoted(), &name.table])?;
+    statements.extend(connection.query(DEFAULT_GRANTS, &[&name.quoted(), &name.schema])?);
+    for statement in statements {
+        connection.execute(statement.text(0)?)?;
     }
     log::point("destination.adopted");
     Ok(())

@@ -262,16 +262,23 @@ pub(crate) fn create(connection: &mut Connection<Socket>, prepared: &Prepared, s
         return Ok(());
     }
     lock_name(connection, name)?;
-    let mut columns = definitions(source);
+    let definition = definition(prepared, source);
+    connection.execute(&format!("CREATE TABLE IF NOT EXISTS {} ({definition})", name.quoted()))?;
+    Ok(())
+}
+
+/// Columns and key of a stream's table as CREATE TABLE has them.
+pub(crate) fn definition(prepared: &Prepared, source: &[Column]) -> String {
+    let mut parts: Vec<_> =
+        source.iter().map(|column| format!("{} {}", identifier(&column.name), column.type_name)).collect();
     if !prepared.key.is_empty() {
         let key: Vec<_> = prepared.key.iter().map(|column| identifier(column)).collect();
-        columns.push(format!("PRIMARY KEY ({})", key.join(", ")));
+        parts.push(format!("PRIMARY KEY ({})", key.join(", ")));
     }
     if prepared.is_flagged() {
-        columns.push(FLAG_DEFINITION.to_owned());
+        parts.push(FLAG_DEFINITION.to_owned());
     }
-    connection.execute(&format!("CREATE TABLE IF NOT EXISTS {} ({})", name.quoted(), columns.join(", ")))?;
-    Ok(())
+    parts.join(", ")
 }
 
 /// Make the schema of a table where it is missing, and wait for other sessions that are making the table, up to the end
@@ -282,11 +289,6 @@ pub(crate) fn lock_name(connection: &mut Connection<Socket>, name: &TargetName) 
         connection.execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", identifier(&name.schema)))?;
     }
     lock_creation(connection, &name.quoted())
-}
-
-/// Columns as CREATE TABLE has them.
-pub(crate) fn definitions(source: &[Column]) -> Vec<String> {
-    source.iter().map(|column| format!("{} {}", identifier(&column.name), column.type_name)).collect()
 }
 
 /// Wait for other sessions that are making the same thing, up to the end of the transaction.

@@ -5,10 +5,10 @@ use arrow_schema::SchemaRef;
 use serde_json::Value;
 
 use crate::channel::Inbox;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::request::{
     Check, Holding, HoldingsRequest, Moved, PrepareRequest, PreparedStreams, PublishRequest, Reshaped, ResumeRequest,
-    Resumed, RunRequest, Server, Stream, StreamRequest, TargetPlan,
+    Resumed, RunRequest, Server, SnapshotRequest, Snapshotted, Stream, StreamRequest, TargetPlan,
 };
 use crate::transform::Rejects;
 
@@ -40,6 +40,13 @@ pub trait Source: Connector {
 
     /// Look the streams up; the answer is in the order of the request, with the projection applied.
     fn prepare(&mut self, request: PrepareRequest) -> Result<PreparedStreams>;
+
+    /// Have the other side keep the changes of all of some streams from here on, and take the snapshot that several instances
+    /// copy some of them from; it holds until all of them are run together. A source that gives streams of changes an
+    /// extent has this.
+    fn snapshot(&mut self, _request: SnapshotRequest) -> Result<Snapshotted> {
+        Err(Error::not_supported("snapshot"))
+    }
 
     /// Read prepared streams and emit them: for each a schema, batches and an end. Where they are several, the schemas of
     /// all come before the first batch, and a position stands for all of them.

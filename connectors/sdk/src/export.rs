@@ -12,7 +12,7 @@ use crate::channel::Inbox;
 use crate::connector::{Connector, Destination, Source, Transform};
 use crate::error::{Category, Error, Result};
 use crate::log;
-use crate::request::{HoldingsRequest, PrepareRequest, PublishRequest, ResumeRequest, RunRequest};
+use crate::request::{HoldingsRequest, PrepareRequest, PublishRequest, ResumeRequest, RunRequest, SnapshotRequest};
 use crate::transform;
 
 /// A call of the lifecycle.
@@ -25,6 +25,7 @@ pub enum Call {
     Holdings,
     Prepare,
     Resume,
+    Snapshot,
     Run,
     Publish,
     Finish,
@@ -41,6 +42,7 @@ impl Call {
             Call::Holdings => "holdings",
             Call::Prepare => "prepare",
             Call::Resume => "resume",
+            Call::Snapshot => "snapshot",
             Call::Run => "run",
             Call::Publish => "publish",
             Call::Finish => "finish",
@@ -73,6 +75,7 @@ pub fn serve_source<T: Source>(instance: &Instance<T>, call: Call, pointer: *mut
         Call::Discover => Ok(json!({"streams": source.discover()?})),
         Call::Holdings => Ok(json!({"holdings": source.holdings(parse::<HoldingsRequest>(request)?)?})),
         Call::Prepare => value(&source.prepare(parse::<PrepareRequest>(request)?)?),
+        Call::Snapshot => value(&source.snapshot(parse::<SnapshotRequest>(request)?)?),
         Call::Run => Ok(json!({"streams": source.run(&parse::<RunRequest>(request)?)?})),
         Call::Spec | Call::Open | Call::Check | Call::Resume | Call::Publish | Call::Finish | Call::Close => {
             Err(Error::not_supported(call.name()))
@@ -109,7 +112,7 @@ pub fn serve_destination<T: Destination>(instance: &Instance<T>, call: Call, poi
             destination.finish()?;
             Ok(json!({}))
         }
-        Call::Spec | Call::Open | Call::Check | Call::Discover | Call::Holdings | Call::Close => {
+        Call::Spec | Call::Open | Call::Check | Call::Discover | Call::Holdings | Call::Snapshot | Call::Close => {
             Err(Error::not_supported(call.name()))
         }
     })
@@ -139,6 +142,7 @@ fn serve<T: Connector>(
             | Call::Holdings
             | Call::Prepare
             | Call::Resume
+            | Call::Snapshot
             | Call::Run
             | Call::Publish
             | Call::Finish => of_kind(opened(connector)?, &request),
@@ -233,6 +237,7 @@ macro_rules! export_connector {
             $crate::export_connector!(@call $serve, rb_holdings, Holdings);
             $crate::export_connector!(@call $serve, rb_prepare, Prepare);
             $crate::export_connector!(@call $serve, rb_resume, Resume);
+            $crate::export_connector!(@call $serve, rb_snapshot, Snapshot);
             $crate::export_connector!(@call $serve, rb_run, Run);
             $crate::export_connector!(@call $serve, rb_publish, Publish);
             $crate::export_connector!(@call $serve, rb_finish, Finish);

@@ -36,8 +36,8 @@ pub use reject::{Rejection, reject};
 pub use request::{
     Check, CheckStatus, CheckpointInterval, Column, DataErrorPolicy, Holding, HoldingsRequest, Moved, NewColumn,
     NullCursor, NullabilityChange, PrepareRequest, PreparedStreams, PublishRequest, Reader, Receipt, RemovedColumn,
-    Reshaped, ResumeRequest, Resumed, RunRequest, SchemaEvolution, Server, Stream, StreamRequest, SyncMode, TargetPlan,
-    TypeChange, WriteMode,
+    Reshaped, ResumeRequest, Resumed, RunRequest, SchemaEvolution, Server, SnapshotRequest, Snapshotted, Stream,
+    StreamRequest, SyncMode, TargetPlan, TypeChange, WriteMode,
 };
 pub use socket::{Socket, TlsRequest, Verify};
 pub use transform::Rejects;

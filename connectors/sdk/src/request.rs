@@ -244,12 +244,39 @@ pub struct Resumed {
     pub share: Option<Value>,
 }
 
+/// Streams of changes, some of which several instances will copy before their changes are read.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct SnapshotRequest {
+    pub streams: Vec<usize>,
+    /// For each of `streams` the position of its receipt, if any.
+    pub positions: Vec<Option<Value>>,
+    /// Those of `streams` that are copied.
+    pub copied: Vec<usize>,
+}
+
+impl SnapshotRequest {
+    /// The position to go on from in one of the streams.
+    pub fn position_of(&self, stream: usize) -> Option<&Value> {
+        position_of(&self.streams, &self.positions, stream)
+    }
+}
+
+/// What instances that copy must see, and for each stream that is copied the position that its copy is the rows of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Snapshotted {
+    pub snapshot: Value,
+    pub positions: Vec<Value>,
+}
+
 /// All that several instances wrote of a stream, to be made durable at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct PublishRequest {
     pub stream: usize,
     pub rows: u64,
     pub bytes: u64,
+    /// Where the stream goes on behind that; none where that is all of it.
+    #[serde(default)]
+    pub position: Option<Value>,
 }
 
 /// What a destination has durable of a stream, written in the transaction of its rows.
@@ -313,9 +340,13 @@ pub struct RunRequest {
 impl RunRequest {
     /// The position to go on from in one of the streams.
     pub fn position_of(&self, stream: usize) -> Option<&Value> {
-        let place = self.streams.iter().position(|index| *index == stream)?;
-        self.positions.get(place)?.as_ref()
+        position_of(&self.streams, &self.positions, stream)
     }
+}
+
+fn position_of<'a>(streams: &[usize], positions: &'a [Option<Value>], stream: usize) -> Option<&'a Value> {
+    let place = streams.iter().position(|index| *index == stream)?;
+    positions.get(place)?.as_ref()
 }
 
 /// What a run moved of one stream.

@@ -1,5 +1,5 @@
 //! A full refresh: one COPY of the whole table, or one of each range that the host gives this session, emitted as a
-//! schema, batches and an end.
+//! schema, batches and an end. The first copy of a table whose changes are read is one too, where several sessions make it.
 //!
 //! Rows keep their places while a session holds a lock on the table: what moves them, VACUUM FULL or CLUSTER, waits for
 //! all readers of a stream. A reader that would have to wait for such a statement leaves the ranges to the others, since
@@ -8,9 +8,10 @@
 use std::ops::Range;
 
 use pgwire::copy_out::CopyOut;
-use pgwire::{Connection, qualified};
+use pgwire::{Connection, Lsn, qualified};
 use sdk::{Category, Error, Moved, Reader, Result, RunRequest, Socket, log, next_range};
 
+use crate::cdc::snapshot_columns;
 use crate::emitter::Emitter;
 use crate::prepared::Prepared;
 use crate::table::Table;
@@ -20,11 +21,23 @@ const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// Pages have numbers below this one.
 const PAGES: u64 = u32::MAX as u64;
 
-/// Read a table and emit it. Emits nothing when the server refuses the query.
-pub(crate) fn read(connection: &mut Connection<Socket>, prepared: &Prepared, request: &RunRequest) -> Result<Moved> {
+/// Read a table and emit it. Emits nothing when the server refuses the query. Rows of a first copy are events, `copied_at` a
+/// place of the log.
+pub(crate) fn read(
+    connection: &mut Connection<Socket>,
+    prepared: &Prepared,
+    request: &RunRequest,
+    copied_at: Option<Lsn>,
+) -> Result<Moved> {
     let table = &prepared.table;
     if let Some(reader) = request.reader {
-        return read_ranges(connection, prepared, request, reader);
+        let select = |range: &Range<u64>| match (&prepared.captured, copied_at) {
+            (Some(captured), Some(at)) => {
+                captured.copy_statement(&snapshot_columns(captured, prepared.purpose, at), &condition(range))
+            }
+            _ => table.copy_statement("", &condition(range)),
+        };
+        return read_ranges(connection, prepared, request, reader, select);
     }
     connection.begin_copy_out(&table.copy_statement("", ""))?;
     let mut emitter = Emitter::begin(prepared, request)?;
@@ -38,6 +51,7 @@ fn read_ranges(
     prepared: &Prepared,
     request: &RunRequest,
     reader: Reader,
+    select: impl Fn(&Range<u64>) -> String,
 ) -> Result<Moved> {
     let table = &prepared.table;
     let is_locked = match reader {
@@ -46,7 +60,7 @@ fn read_ranges(
     };
     let mut emitter = Emitter::begin(prepared, request)?;
     while is_locked && let Some(range) = next_range(prepared.index)? {
-        connection.begin_copy_out(&table.copy_statement("", &condition(&range)))?;
+        connection.begin_copy_out(&select(&range))?;
         pass_on(connection, table, &mut emitter)?;
         log::point("source.range_read");
     }

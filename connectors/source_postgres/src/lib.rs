@@ -25,12 +25,12 @@ mod table;
 
 use sdk::{
     Check, CheckStatus, Connector, Holding, HoldingsRequest, Moved, PrepareRequest, PreparedStreams, Result,
-    RunRequest, Server, Source, Stream, SyncMode, log,
+    RunRequest, Server, SnapshotRequest, Snapshotted, Source, Stream, SyncMode, log,
 };
 use serde::Deserialize;
 use serde_json::Value;
 
-use pgwire::Session;
+use pgwire::{Lsn, Session};
 
 use cdc::{Capture, Mode, NamesConfig, ReadingConfig, with_identity};
 use prepared::Prepared;
@@ -59,6 +59,10 @@ pub struct PostgresSource {
     streams: Vec<Prepared>,
     /// How changes are read, where some streams want them.
     capture: Option<Capture>,
+    /// The session whose transaction has the snapshot of first copies, from when it was taken until changes are read.
+    copying: Option<Session>,
+    /// The place of the log that first copies show.
+    copied_at: Option<Lsn>,
 }
 
 impl Connector for PostgresSource {
@@ -70,7 +74,9 @@ impl Connector for PostgresSource {
         session.connection.execute(WHOLE_TABLES).map_err(sdk::Error::from)?;
         let server = session.server();
         let Config { names, cdc: ReadingConfig { mode }, .. } = config;
-        Ok((PostgresSource { session, names, mode, streams: Vec::new(), capture: None }, server))
+        let source =
+            PostgresSource { session, names, mode, streams: Vec::new(), capture: None, copying: None, copied_at: None };
+        Ok((source, server))
     }
 
     fn check(&mut self) -> Result<Vec<Check>> {
@@ -79,7 +85,9 @@ impl Connector for PostgresSource {
     }
 
     fn close(&mut self) -> Result<()> {
-        Ok(self.session.close()?)
+        let copying = self.copying.take().map_or(Ok(()), |mut copying| copying.close());
+        self.session.close()?;
+        Ok(copying?)
     }
 }
 
@@ -102,7 +110,7 @@ impl Source for PostgresSource {
         let connection = &mut self.session.connection;
         connection.execute(BEGIN).map_err(sdk::Error::from)?;
         if let Some(snapshot) = &request.snapshot {
-            snapshot::join(connection, snapshot)?;
+            self.copied_at = snapshot::join(connection, snapshot)?;
         }
         let schema = &self.session.config.schema;
         self.streams = request
@@ -121,32 +129,42 @@ impl Source for PostgresSource {
             let tables: Vec<_> = self.streams.iter().filter_map(|prepared| prepared.captured.as_ref()).collect();
             capture.verify(connection, &tables)?;
         }
-        let snapshot = (request.lanes > 1).then(|| snapshot::export(connection)).transpose()?;
+        let snapshot = (request.lanes > 1).then(|| snapshot::export(connection, self.copied_at)).transpose()?;
         log::point("source.prepared");
         let streams = self.streams.iter().map(|prepared| prepared.table.clone().into_stream()).collect();
         Ok(PreparedStreams { streams, snapshot, is_endless: self.mode == Mode::Tail })
     }
 
+    fn snapshot(&mut self, request: SnapshotRequest) -> Result<Snapshotted> {
+        let streams = find(&self.streams, &request.streams)?;
+        let capture = self.capture.as_ref().ok_or_else(|| unprepared(0))?;
+        let (copying, at, positions) = capture.snapshot(&self.session, &streams, &request)?;
+        let copying = self.copying.insert(copying);
+        self.copied_at = Some(at);
+        Ok(Snapshotted { snapshot: snapshot::export(&mut copying.connection, Some(at))?, positions })
+    }
+
     fn run(&mut self, request: &RunRequest) -> Result<Vec<Moved>> {
-        let find = |index: &usize| {
-            let prepared = self.streams.iter().find(|prepared| prepared.index == *index);
-            prepared.ok_or_else(|| unprepared(*index))
-        };
-        let streams: Vec<&Prepared> = request.streams.iter().map(find).collect::<Result<_>>()?;
+        let streams = find(&self.streams, &request.streams)?;
         if let Some(capture) = &self.capture
+            && request.reader.is_none()
             && streams.iter().all(|prepared| prepared.captured.is_some())
         {
+            if let Some(mut copying) = self.copying.take() {
+                copying.connection.execute("COMMIT").map_err(sdk::Error::from)?;
+                copying.close()?;
+            }
             if self.mode == Mode::Tail {
                 // The tables were looked up in it; held for days, it would keep the server from cleaning up.
                 self.session.connection.execute("COMMIT").map_err(sdk::Error::from)?;
             }
             return capture.run(&self.session, &streams, request);
         }
-        let connection = &mut self.session.connection;
+        let Session { connection, .. } = self.copying.as_mut().unwrap_or(&mut self.session);
         let mut moved = Vec::new();
         for prepared in streams {
             let read = match &prepared.cursor {
-                None => full_refresh::read(connection, prepared, request),
+                None => full_refresh::read(connection, prepared, request, self.copied_at),
                 Some(cursor) => incremental::read(connection, prepared, cursor, request),
             };
             moved.push(read.map_err(|error| error.detail("stream", prepared.table.display_name()))?);
@@ -157,6 +175,12 @@ impl Source for PostgresSource {
 
 fn config_of(config: Value) -> Result<Config> {
     serde_json::from_value(config).map_err(|error| sdk::Error::new(sdk::Category::Config, "config", error.to_string()))
+}
+
+fn find<'a>(prepared: &'a [Prepared], wanted: &[usize]) -> Result<Vec<&'a Prepared>> {
+    let find =
+        |index: &usize| prepared.iter().find(|prepared| prepared.index == *index).ok_or_else(|| unprepared(*index));
+    wanted.iter().map(find).collect()
 }
 
 fn unprepared(index: usize) -> sdk::Error {

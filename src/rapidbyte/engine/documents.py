@@ -76,6 +76,11 @@ class _Resumed(BaseModel):
     share: dict[str, Any] | None = None
 
 
+class _Snapshotted(BaseModel):
+    snapshot: dict[str, Any]
+    positions: list[dict[str, Any]]
+
+
 class _TargetPlan(BaseModel):
     model_config = ConfigDict(strict=True)
     index: int
@@ -115,6 +120,7 @@ _MOVED = TypeAdapter(_MovedStreams)
 _FINDINGS = TypeAdapter(_Findings)
 _HOLDINGS = TypeAdapter(_Holdings)
 _RESUMED = TypeAdapter(_Resumed)
+_SNAPSHOTTED = TypeAdapter(_Snapshotted)
 _TARGET_PLANS = TypeAdapter(_TargetPlans)
 
 
@@ -145,6 +151,14 @@ class Resumed:
     has_receipts: bool
     receipt: Receipt | None
     share: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshotted:
+    """What lanes must see that make first copies, and by stream the position that its copy is the rows of."""
+
+    snapshot: JsonObject
+    positions: Mapping[int, JsonObject]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +218,14 @@ def resume_request(stream: int, attempt: int, *, is_shared: bool) -> Mapping[str
     return {"stream": stream, "attempt": attempt, "is_shared": is_shared}
 
 
-def publish_request(stream: int, rows: int, size_bytes: int) -> Mapping[str, object]:
-    """Ask to make durable what several lanes wrote of a stream."""
-    return {"stream": stream, "rows": rows, "bytes": size_bytes}
+def snapshot_request(positions: Mapping[int, JsonObject | None], copied: tuple[int, ...]) -> Mapping[str, object]:
+    """Ask for the snapshot that some streams are copied from; `positions` has those of all streams of the log."""
+    return {"streams": list(positions), "positions": list(positions.values()), "copied": list(copied)}
+
+
+def publish_request(stream: int, rows: int, size_bytes: int, position: JsonObject | None) -> Mapping[str, object]:
+    """Ask to make durable what several lanes wrote of a stream, which goes on at `position`, if it does."""
+    return {"stream": stream, "rows": rows, "bytes": size_bytes, "position": position}
 
 
 def run_request(
@@ -276,6 +295,14 @@ def read_resumed(value: object, connector: str) -> Resumed:
             is_finished=found.receipt.is_finished,
         )
     return Resumed("receipt" in found.model_fields_set, receipt, found.share)
+
+
+def read_snapshotted(value: object, connector: str, copied: tuple[int, ...]) -> Snapshotted:
+    """Read what `rb_snapshot` gave for the streams `copied`."""
+    found = _read(_SNAPSHOTTED, value, connector)
+    if len(found.positions) != len(copied):
+        raise _unusable(connector, f"it gave {len(found.positions)} positions for {len(copied)} streams")
+    return Snapshotted(found.snapshot, dict(zip(copied, found.positions, strict=True)))
 
 
 def read_findings(value: object, connector: str) -> tuple[Finding, ...]:

@@ -19,16 +19,19 @@ from rapidbyte.engine.documents import (
     Part,
     Reshaped,
     Resumed,
+    Snapshotted,
     prepare_request,
     publish_request,
     read_is_endless,
     read_resumed,
     read_snapshot,
+    read_snapshotted,
     read_streams,
     require_all_moved,
     require_moved,
     resume_request,
     run_request,
+    snapshot_request,
 )
 from rapidbyte.engine.ledger import Ledger
 from rapidbyte.engine.ledgers import Ledgers
@@ -45,6 +48,7 @@ from rapidbyte.wasm import Call, Inlet, Outlet
 from rapidbyte.wasm.ports import refuse_ranges
 
 _AT_THE_END = CheckpointInterval(rows=0, size_bytes=0, seconds=0)
+_NOTHING_YET = -1  # bytes that were moved before the parts of a stream: less than any commit of them has
 _ENDLESS_S = 1  # what has no end is committed after so long, where the document does not say after how long
 
 
@@ -67,6 +71,7 @@ class Lane:
         self.epoch = epoch
         self.snapshot: JsonObject | None = None  # once the source is prepared, for others to see what it sees
         self.stream: int | None = None
+        self.is_copier = False  # it helps to make first copies, and sees what they show
         self.found: Future[tuple[Stream, ...]] | None = None  # all streams, as the source sees them
         self.is_endless = False
         self.is_prepared = False  # the destination was asked
@@ -119,6 +124,15 @@ class Lane:
                 Call.RESUME,
                 resume_request(stream, attempt, is_shared=is_shared),
                 lambda answer: read_resumed(answer, self._destination.name),
+            )
+        )
+
+    def take_snapshot(self, resumptions: Mapping[int, Resumption], copied: tuple[int, ...]) -> Future[Snapshotted]:
+        """Have the changes of streams kept that were taken over, and take the snapshot that some are copied from."""
+        request = snapshot_request({stream: at.position for stream, at in resumptions.items()}, copied)
+        return self._started(
+            self._source.call(
+                Call.SNAPSHOT, request, lambda answer: read_snapshotted(answer, self._source.name, copied)
             )
         )
 
@@ -178,12 +192,12 @@ class Lane:
         plan = self._plan
         request = run_request(stream, plan.batch_rows, plan.batch_bytes, None, _AT_THE_END, part)
         ledger = Ledger(stream, len(plan.transforms), is_part=True)
-        self._run(stream, request, ledger, 0, next_range)
+        self._run(stream, request, ledger, _NOTHING_YET, next_range)
         return ledger
 
-    def publish(self, stream: int, rows: int, size_bytes: int) -> Future[None]:
-        """Make durable what several lanes have written of the stream that this one took over."""
-        request = publish_request(stream, rows, size_bytes)
+    def publish(self, stream: int, rows: int, size_bytes: int, position: JsonObject | None = None) -> Future[None]:
+        """Make durable what several lanes wrote of a stream that this one took over, and that goes on at `position`."""
+        request = publish_request(stream, rows, size_bytes, position)
         return self._started(
             self._destination.call(
                 Call.PUBLISH, request, lambda answer: require_moved(answer, self._destination.name, stream, rows)

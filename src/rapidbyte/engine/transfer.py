@@ -3,7 +3,8 @@
 The first lane looks all streams up, at the source before the destination is asked, so that a wrong name touches
 nothing. Further lanes open while it already works; each must see the same tables. A lane that has no stream of its own
 helps another with one that is cut; without such help a run is only slower, so a lane that was to give it may fail.
-Streams of changes come from one log, and one lane moves them together.
+Streams of changes come from one log, and one lane moves them together; others help it with their first copies, and are
+let go then, since they see the tables as these do.
 """
 
 from __future__ import annotations
@@ -94,8 +95,7 @@ class Transfer:
                 wait_s = self._plan.retries.wait_s(error, attempt, has_receipts=True)
                 if wait_s is None:
                     raise
-                self._lanes.remove(lane)
-                lane.give_up()
+                self._give_up(lane)
                 self._tell_retry("The start of the run", attempt + 1, wait_s, error)
                 self._pause(wait_s)
             else:
@@ -167,7 +167,7 @@ class Transfer:
     def _hand_out(self) -> None:
         """Give each lane without work the next stream whose time has come; lanes that were given up are made anew."""
         now_s = time.monotonic()
-        free = [lane for lane in self._lanes if lane.is_free]
+        free = [lane for lane in self._lanes if lane.is_free and not lane.is_copier]
         for task in [task for task in self._waiting if task.due_at_s <= now_s]:
             if not free and len(self._lanes) == self._plan.parallelism.lanes:
                 return
@@ -187,7 +187,7 @@ class Transfer:
         index, plan = streams[0], self._plan
         spec = plan.streams[index]
         if spec.sync_mode is SyncMode.CDC:
-            return Convoy(streams, plan.streams, self._run_id, self._rejects)
+            return Convoy(streams, plan.streams, self._run_id, self._rejects, plan.parallelism)
         division = divide(spec, self._streams[index], plan.parallelism)
         is_whole = any(index in reshaped.whole for reshaped in self._reshaped)
         return Movement(index, spec, self._run_id, self._rejects, division, is_whole=is_whole)
@@ -196,6 +196,7 @@ class Transfer:
         """Give lanes without a stream to those that are cut, and open some more for them."""
         for movement in self._at:
             if isinstance(movement, Convoy):
+                self._help_to_copy(movement)
                 continue
             missing = movement.wanted
             epoch = movement.lanes[0].epoch
@@ -206,6 +207,18 @@ class Transfer:
             room = self._plan.parallelism.lanes - len(self._lanes) if self._is_helped else 0
             self._helpers += [self._open_further() for _ in range(min(missing - opening, room))]
 
+    def _help_to_copy(self, convoy: Convoy) -> None:
+        """The same for first copies, which are made by lanes that see what the snapshot of these shows."""
+        for lane in [lane for lane in self._lanes if lane.is_copier and lane.is_free]:
+            convoy.join(lane)
+            if lane.is_free and convoy.is_helped_enough:
+                self._give_up(lane)
+        waiting = sum(lane.is_copier and lane.stream is None for lane in self._lanes)
+        room = self._plan.parallelism.lanes - len(self._lanes) if self._is_helped else 0
+        for _ in range(min(convoy.wanted - waiting, room)):
+            self._helpers.append(self._lane(next(self._epochs)))
+            convoy.prepare(self._helpers[-1])
+
     def _drop_broken(self) -> None:
         """Do without helpers that could not be opened; without any other lane, a run fails."""
         for lane in [lane for lane in self._lanes if lane.failure is not None and lane.stream is None]:
@@ -213,8 +226,7 @@ class Transfer:
             if lane not in self._helpers:
                 raise lane.failure
             self._is_helped = False
-            self._lanes.remove(lane)
-            lane.give_up()
+            self._give_up(lane)
             self._warn(f"The run goes on with {len(self._lanes)} at once: {lane.failure}")
 
     def _follow(self, movement: Movement | Convoy) -> None:
@@ -236,13 +248,22 @@ class Transfer:
         if wait_s is None:
             raise error
         for lane in reversed(movement.lanes):  # the first one last: it takes back what the others have written
-            self._lanes.remove(lane)
-            lane.give_up()
+            self._give_up(lane)
+        self._give_up_copiers(movement)
         task.attempt += 1
         task.due_at_s = time.monotonic() + wait_s
         self._waiting.append(task)
         names = ", ".join(self._plan.streams[stream].name for stream in task.streams)
         self._tell_retry(names, task.failures + 1, wait_s, error)
+
+    def _give_up(self, lane: Lane) -> None:
+        self._lanes.remove(lane)
+        lane.give_up()
+
+    def _give_up_copiers(self, movement: Movement | Convoy) -> None:
+        """Give up what was to help with copies that are over."""
+        for lane in [lane for lane in self._lanes if lane.is_copier and isinstance(movement, Convoy)]:
+            self._give_up(lane)
 
     def _tell_retry(self, what: str, attempt: int, wait_s: float, error: BaseException) -> None:
         self._warn(f"{what} failed: {error} Attempt {attempt} of {self._plan.retries.attempts} begins in {wait_s:g} s.")
@@ -254,6 +275,7 @@ class Transfer:
         self._reports |= reports
         for lane in movement.lanes:
             lane.stream = None
+        self._give_up_copiers(movement)
         for stream, report in reports.items():
             if report.rows_rejected:
                 self._tell_rejects(self._plan.streams[stream], report.rows_rejected)
@@ -271,8 +293,7 @@ class Transfer:
         """Have the receipts marked, so that the next run begins anew."""
         reach("engine.before_finish")
         for lane in [lane for lane in self._lanes if not lane.is_free]:  # a helper that opened too late
-            self._lanes.remove(lane)
-            lane.give_up()
+            self._give_up(lane)
         lane = self._lanes[0] if self._lanes else self._open_further()
         for attempt in itertools.count(1):
             lane.finish()

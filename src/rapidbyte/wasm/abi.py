@@ -81,11 +81,12 @@ class Call(Enum):
     HOLDINGS = "rb_holdings"
     PREPARE = "rb_prepare"
     RESUME = "rb_resume"
+    SNAPSHOT = "rb_snapshot"
     RUN = "rb_run"
     PUBLISH = "rb_publish"
     FINISH = "rb_finish"
     CLOSE = "rb_close"
 
 
-# Since version 1.1, `rb_publish` and `rb_holdings` 1.2: a guest without them answers them with an empty object.
-OPTIONAL_CALLS = frozenset((Call.HOLDINGS, Call.RESUME, Call.PUBLISH, Call.FINISH))
+# `rb_resume` and `rb_finish` since version 1.1, the others since 1.2: a guest without one answers with an empty object.
+OPTIONAL_CALLS = frozenset((Call.HOLDINGS, Call.RESUME, Call.SNAPSHOT, Call.PUBLISH, Call.FINISH))

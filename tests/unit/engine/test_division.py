@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rapidbyte.engine.division import Division, Parallelism, divide
+from rapidbyte.engine.division import Division, Parallelism, divide, divide_copies
 from rapidbyte.engine.pace import Pace
 from rapidbyte.model import Stream, StreamSpec, SyncMode, WriteMode
 
@@ -47,3 +47,24 @@ def test_stream_that_cannot_be_taken_back_or_cut_has_one_lane(
     spec: StreamSpec, stream: Stream, parallelism: Parallelism
 ) -> None:
     assert divide(spec, stream, parallelism) is None
+
+
+@pytest.mark.parametrize(
+    ("parallelism", "extents", "lanes"),
+    [
+        (_PINNED, {0: 1000}, {0: 4}),
+        (_PINNED, {0: 64, 2: 64}, {0: 1, 2: 1}),
+        (_PINNED, {0: 200, 1: 0}, {0: 3, 1: 1}),
+        (_PINNED, {0: 64, 1: 63}, {}),
+        (_MEASURED, {0: 4095}, {}),
+        (_MEASURED, {0: 4095, 1: 1}, {0: 1, 1: 1}),
+        (replace(_PINNED, lanes=1), {0: 1_000_000}, {}),
+    ],
+)
+def test_first_copies_are_worth_several_lanes_together(
+    parallelism: Parallelism, extents: dict[int, int], lanes: dict[int, int]
+) -> None:
+    streams = {index: replace(_STREAM, extent=extent) for index, extent in extents.items()}
+    divisions = divide_copies({**streams, 9: replace(_STREAM, extent=None)}, parallelism)
+    assert {index: division.pace.most for index, division in divisions.items()} == lanes
+    assert all(division.extent == extents[index] for index, division in divisions.items())

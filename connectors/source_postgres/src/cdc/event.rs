@@ -128,7 +128,7 @@ pub(crate) fn events_of(table: &Table, purpose: Purpose) -> Result<Table> {
         );
         return Err(Error::new(Category::Schema, "column_reserved", message).detail("stream", table.display_name()));
     }
-    let mut events = Table { extent: None, ..table.clone() };
+    let mut events = table.clone();
     events.columns.extend(added);
     Ok(events)
 }

@@ -42,7 +42,9 @@ pub(crate) fn with_identity(
     if is_applied {
         require_told(&table, &identities, &primary_key)?;
     }
-    Ok(Table { primary_key, ..table })
+    // Sessions that fill a table together cannot settle which of two rows with one key it keeps.
+    let extent = table.extent.filter(|_| !is_applied || primary_key == table.primary_key);
+    Ok(Table { primary_key, extent, ..table })
 }
 
 fn read(row: &Row) -> Result<Option<Identity>> {

@@ -22,11 +22,17 @@ mod snapshot;
 mod tail;
 mod text_value;
 
+use std::collections::BTreeMap;
+
 use pgwire::replication::status_update;
 use pgwire::{Connection, Lsn, Session, identifier, literal};
-use sdk::{Category, Error, Holding, HoldingsRequest, Moved, Result, RunRequest, Socket, StreamRequest, SyncMode, log};
+use sdk::{
+    Category, Error, Holding, HoldingsRequest, Moved, Result, RunRequest, SnapshotRequest, Socket, StreamRequest,
+    SyncMode, log,
+};
+use serde_json::Value;
 
-pub(crate) use event::{Purpose, events_of};
+pub(crate) use event::{Purpose, events_of, snapshot_columns};
 pub(crate) use identity::with_identity;
 pub(crate) use names::NamesConfig;
 pub(crate) use tail::{Mode, ReadingConfig};
@@ -91,6 +97,32 @@ impl Capture {
         Ok(())
     }
 
+    /// Take the snapshot that several sessions copy some of the streams from: the session that holds it, the place that it
+    /// shows, and for each of those streams the position that its copy is the rows of.
+    pub(crate) fn snapshot(
+        &self,
+        session: &Session,
+        streams: &[&Prepared],
+        request: &SnapshotRequest,
+    ) -> Result<(Session, Lsn, Vec<Value>)> {
+        let mut reader = session.open_another()?;
+        reader.connection.execute(crate::WHOLE_TABLES).map_err(sdk::Error::from)?;
+        let (Place { lsn, .. }, publishers) =
+            self.begin_at(&mut reader.connection, streams, |index| request.position_of(index))?;
+        let mut replication = session.open_replication()?;
+        let at = snapshot::begin(&mut reader.connection, &mut replication.connection)?;
+        replication.close()?;
+        let mut positions = Vec::new();
+        for (prepared, published_by) in streams.iter().zip(publishers) {
+            if request.copied.contains(&prepared.index) {
+                snapshot::require_same(&mut reader, prepared)?;
+                let snapshots = BTreeMap::from([(prepared.table.display_name(), Snapshot { at, published_by })]);
+                positions.push(Place { lsn, snapshots }.to_document()?);
+            }
+        }
+        Ok((reader, at, positions))
+    }
+
     /// Read all streams on from their place, and confirm what is durable.
     pub(crate) fn run(&self, session: &Session, streams: &[&Prepared], request: &RunRequest) -> Result<Vec<Moved>> {
         let mut reader = session.open_another()?;
@@ -109,16 +141,9 @@ impl Capture {
         streams: &[&Prepared],
         request: &RunRequest,
     ) -> Result<Vec<Moved>> {
-        let tables: Vec<&Table> = streams.iter().filter_map(|prepared| prepared.captured.as_ref()).collect();
-        publication::complete(&mut reader.connection, &self.names, &tables)?;
-        let publishers = tables.iter().map(|table| publication::publisher(&mut reader.connection, &self.names, table));
-        let publishers = publishers.collect::<Result<Vec<_>>>()?;
-        let mut place = Place::read(request, streams)?;
-        for (table, publisher) in tables.iter().zip(&publishers) {
-            place.require_published(&table.display_name(), publisher)?;
-        }
-        let start = self.open_slot(&mut reader.connection, place.lsn)?;
-        place.lsn = Some(start);
+        let (mut place, publishers) =
+            self.begin_at(&mut reader.connection, streams, |index| request.position_of(index))?;
+        let start = place.lsn.unwrap_or_default();
         // Slots are made before a word reaches the destination: the server waits for all transactions that write, and one
         // of these would be the destination's, where both are in one server.
         let is_copied = |prepared: &&Prepared| place.snapshots.contains_key(&prepared.table.display_name());
@@ -143,6 +168,25 @@ impl Capture {
         confirm(connection, streams, place.lsn.unwrap_or_default())?;
         log::point("source.confirmed");
         Ok(moved)
+    }
+
+    /// Have the changes of all streams sent, and kept from their place on; which that is, and what has them sent.
+    fn begin_at<'a>(
+        &self,
+        connection: &mut Connection<Socket>,
+        streams: &[&Prepared],
+        position_of: impl Fn(usize) -> Option<&'a Value>,
+    ) -> Result<(Place, Vec<String>)> {
+        let tables: Vec<&Table> = streams.iter().filter_map(|prepared| prepared.captured.as_ref()).collect();
+        publication::complete(connection, &self.names, &tables)?;
+        let publishers = tables.iter().map(|table| publication::publisher(connection, &self.names, table));
+        let publishers = publishers.collect::<Result<Vec<_>>>()?;
+        let mut place = Place::read(streams, position_of)?;
+        for (table, publisher) in tables.iter().zip(&publishers) {
+            place.require_published(&table.display_name(), publisher)?;
+        }
+        place.lsn = Some(self.open_slot(connection, place.lsn)?);
+        Ok((place, publishers))
     }
 
     /// Find the slot, or make it before anything was read; where to begin.

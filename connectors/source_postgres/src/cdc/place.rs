@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pgwire::Lsn;
-use sdk::{Category, Error, Result, RunRequest};
+use sdk::{Category, Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -40,10 +40,10 @@ struct SnapshotDocument {
 }
 
 impl Place {
-    /// Read the positions of a request. A stream without one is copied, whatever the others say of it.
-    pub(crate) fn read(request: &RunRequest, streams: &[&Prepared]) -> Result<Place> {
+    /// Read the positions of streams. One without a position is copied, whatever the others say of it.
+    pub(crate) fn read<'a>(streams: &[&Prepared], position_of: impl Fn(usize) -> Option<&'a Value>) -> Result<Place> {
         let of_stream = |prepared: &&Prepared| {
-            let document = request.position_of(prepared.index)?;
+            let document = position_of(prepared.index)?;
             Some(Place::parse(document).map(|place| (prepared.table.display_name(), place)))
         };
         Place::joined(streams.iter().filter_map(of_stream).collect::<Result<_>>()?)

@@ -83,7 +83,7 @@ fn copy_table(
 }
 
 /// Check that the table is still the one that was prepared, which the columns of the destination were made from.
-fn require_same(reader: &mut Session, prepared: &Prepared) -> Result<()> {
+pub(crate) fn require_same(reader: &mut Session, prepared: &Prepared) -> Result<()> {
     let name = prepared.table.display_name();
     let now = catalog::table(&mut reader.connection, &prepared.table.schema, &prepared.table.name)?;
     let is_same = prepared.captured.as_ref().is_some_and(|table| {
