@@ -130,6 +130,7 @@ mod tests {
         };
         let decimal = column("d", oid::NUMERIC, ((20 << 16) | SCALE as i32) + 4);
         Table {
+            oid: 0,
             schema: String::new(),
             name: String::new(),
             columns: vec![

@@ -41,6 +41,16 @@ pub(crate) fn table(connection: &mut Connection<Socket>, schema: &str, name: &st
     }
 }
 
+/// Look up one table by its number, under whatever name it goes by now; `None` where it was dropped.
+pub(crate) fn table_of(connection: &mut Connection<Socket>, oid: u32) -> Result<Option<Table>> {
+    let sql = format!(
+        "SELECT {TABLE_COLUMNS}, {IDENTITY} FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.oid = $1::pg_catalog.oid"
+    );
+    let rows = connection.query(&sql, &[&oid.to_string()])?;
+    rows.first().map(|row| read_table(connection, row)).transpose()
+}
+
 /// All tables of a schema, in the order of their names.
 pub(crate) fn tables(connection: &mut Connection<Socket>, schema: &str) -> Result<Vec<Table>> {
     let sql = format!(
@@ -67,6 +77,7 @@ fn read_table(connection: &mut Connection<Socket>, row: &Row) -> Result<Table> {
     let oid = row.text(0)?;
     let columns = columns(connection, oid)?;
     Ok(Table {
+        oid: row.parsed(0)?,
         schema: row.text(1)?.to_owned(),
         name: row.text(2)?.to_owned(),
         columns,

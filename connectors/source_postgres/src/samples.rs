@@ -7,6 +7,7 @@ use crate::table::{Table, TableColumn};
 /// `"s"."t"` with these columns, by name, type and OID, and this primary key.
 pub(crate) fn table(columns: &[(&str, &str, u32)], key: &[&str]) -> Table {
     Table {
+        oid: 0,
         schema: "s".into(),
         name: "t".into(),
         columns: columns.iter().map(|(name, type_name, type_oid)| column(name, type_name, *type_oid)).collect(),

@@ -38,6 +38,8 @@ impl TableColumn {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Table {
+    /// What changes call it, by whatever name it goes.
+    pub(crate) oid: u32,
     pub(crate) schema: String,
     pub(crate) name: String,
     pub(crate) columns: Vec<TableColumn>,
@@ -117,6 +119,7 @@ mod tests {
 
     fn table() -> Table {
         Table {
+            oid: 0,
             schema: "public".into(),
             name: "Or\"ders".into(),
             columns: vec![

@@ -13,6 +13,7 @@ use super::place::Place;
 use super::relations::{Mapping, Relations};
 use super::shape::Shape;
 use super::tail::{Standing, Tail};
+use super::watch::Watch;
 use crate::prepared::Prepared;
 
 /// After so long without a word, the server is asked how far it is.
@@ -20,7 +21,7 @@ const PAUSE_MS: i32 = 100;
 
 /// A reader of one slot.
 pub(crate) struct Changes<'a> {
-    streams: &'a [&'a Prepared],
+    watch: Watch<'a>,
     relations: Relations,
     place: Place,
     /// Where the log ended before the tables were looked up. It is the first place that is not read any more, unless
@@ -38,10 +39,10 @@ pub(crate) struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    pub(crate) fn new(streams: &'a [&'a Prepared], place: Place, end: Lsn) -> Changes<'a> {
+    pub(crate) fn new(watch: Watch<'a>, place: Place, end: Lsn) -> Changes<'a> {
         let changed = place.lsn.unwrap_or_default(); // with what was copied
         Changes {
-            streams,
+            watch,
             relations: Relations::default(),
             place,
             end,
@@ -49,7 +50,7 @@ impl<'a> Changes<'a> {
             changed,
             transaction: None,
             is_inside: false,
-            shapes: streams.iter().map(|prepared| Rc::new(Shape::of_prepared(prepared))).collect(),
+            shapes: watch.streams.iter().map(|prepared| Rc::new(Shape::of_prepared(prepared))).collect(),
             tuple: Vec::new(),
         }
     }
@@ -61,7 +62,7 @@ impl<'a> Changes<'a> {
         reader: &mut Connection<Socket>,
         connection: &mut Connection<Socket>,
         outbox: &mut Outbox,
-        mut tail: Option<Tail>,
+        mut tail: Option<Tail<'_>>,
     ) -> Result<Place> {
         self.is_endless = tail.is_some();
         while self.is_endless || self.place.lsn < Some(self.end) {
@@ -107,7 +108,7 @@ impl<'a> Changes<'a> {
 
     /// Up to where all streams are durable, as far as that is known here; never more than was committed.
     fn durable(&self) -> Result<Lsn> {
-        durable(self.streams)
+        durable(self.watch.streams)
     }
 
     /// Take one message; whether there may be more.
@@ -127,7 +128,7 @@ impl<'a> Changes<'a> {
             }
             Message::Relation(relation) => {
                 let is_earlier = self.transaction.is_none_or(|transaction| transaction.commit < self.end);
-                self.relations.learn(reader, &relation, self.streams, is_earlier)?;
+                self.relations.learn(reader, &relation, self.watch, is_earlier)?;
             }
             Message::Insert { relation, new } => self.change(Operation::Insert, relation, &new, None, outbox)?,
             Message::Update { relation, old, new } => {
@@ -160,7 +161,7 @@ impl<'a> Changes<'a> {
             return Ok(());
         };
         transaction.sequence += 1;
-        let Some(prepared) = self.streams.get(mapping.stream) else {
+        let Some(prepared) = self.watch.streams.get(mapping.stream) else {
             return Ok(());
         };
         if self.place.is_copied(&prepared.table.display_name(), transaction.commit) {

@@ -3,7 +3,7 @@
 //! [`server`], [`requirements`] and [`publication`] say before a run what is missing; [`slot`] keeps the log,
 //! [`snapshot`] copies what was there before it, [`changes`] reads on; [`relations`], [`shape`] and [`text_value`] turn changes into
 //! [`event`]s, which leave by the [`outbox`]; [`identity`] is what they tell rows apart by. [`place`] is how far all of that came,
-//! [`tail`] how reading goes on without an end, and [`holdings`] what stays in the server when a pipeline is given up.
+//! [`tail`] how reading goes on without an end, [`watch`] whether the tables are still the same, and [`holdings`] what stays in the server when a pipeline is given up.
 
 mod changes;
 mod event;
@@ -21,6 +21,7 @@ mod slot;
 mod snapshot;
 mod tail;
 mod text_value;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +45,7 @@ use names::Names;
 use outbox::Outbox;
 use place::{Place, Snapshot};
 use tail::Tail;
+use watch::Watch;
 
 /// Far more than a batch may wait for a destination that is slow; the server gives readers up that say nothing for so long.
 const SESSION_SETTINGS: &str = "SET wal_sender_timeout = '1h'";
@@ -116,7 +118,8 @@ impl Capture {
         for (prepared, published_by) in streams.iter().zip(publishers) {
             if request.copied.contains(&prepared.index) {
                 snapshot::require_same(&mut reader, prepared)?;
-                let snapshots = BTreeMap::from([(prepared.table.display_name(), Snapshot { at, published_by })]);
+                let snapshot = snapshot_of(prepared, at, published_by);
+                let snapshots = BTreeMap::from([(prepared.table.display_name(), snapshot)]);
                 positions.push(Place { lsn, snapshots }.to_document()?);
             }
         }
@@ -144,6 +147,7 @@ impl Capture {
         let (mut place, publishers) =
             self.begin_at(&mut reader.connection, streams, |index| request.position_of(index))?;
         let start = place.lsn.unwrap_or_default();
+        let watch = Watch { names: &self.names, streams };
         // Slots are made before a word reaches the destination: the server waits for all transactions that write, and one
         // of these would be the destination's, where both are in one server.
         let is_copied = |prepared: &&Prepared| place.snapshots.contains_key(&prepared.table.display_name());
@@ -154,15 +158,17 @@ impl Capture {
         };
         let mut outbox = Outbox::begin(streams, request)?;
         if let Some(at) = at {
-            let snapshots = publishers.into_iter().map(|published_by| Snapshot { at, published_by }).collect();
+            let snapshots = publishers.into_iter().zip(streams);
+            let of = |(published_by, prepared): (String, &&Prepared)| snapshot_of(prepared, at, published_by);
+            let snapshots = snapshots.map(of).collect();
             snapshot::copy(reader, streams, snapshots, &mut place, &mut outbox)?;
         }
         let connection = &mut replication.connection;
         connection.execute(SESSION_SETTINGS)?;
         connection.begin_replication(&self.start_command(start))?;
         let is_endless = self.mode == Mode::Tail;
-        let tail = is_endless.then(|| Tail::begin(request, start));
-        let changes = Changes::new(streams, place, self.end);
+        let tail = is_endless.then(|| Tail::begin(watch, request, start));
+        let changes = Changes::new(watch, place, self.end);
         let place = changes.read(&mut reader.connection, connection, &mut outbox, tail)?;
         let moved = outbox.end(&place)?;
         confirm(connection, streams, place.lsn.unwrap_or_default())?;
@@ -178,10 +184,10 @@ impl Capture {
         position_of: impl Fn(usize) -> Option<&'a Value>,
     ) -> Result<(Place, Vec<String>)> {
         let tables: Vec<&Table> = streams.iter().filter_map(|prepared| prepared.captured.as_ref()).collect();
-        publication::complete(connection, &self.names, &tables)?;
-        let publishers = tables.iter().map(|table| publication::publisher(connection, &self.names, table));
-        let publishers = publishers.collect::<Result<Vec<_>>>()?;
         let mut place = Place::read(streams, position_of)?;
+        tables.iter().try_for_each(|table| place.require_same(&table.display_name(), table.oid))?;
+        publication::complete(connection, &self.names, &tables)?;
+        let publishers = Watch { names: &self.names, streams }.look(connection)?;
         for (table, publisher) in tables.iter().zip(&publishers) {
             place.require_published(&table.display_name(), publisher)?;
         }
@@ -212,6 +218,11 @@ impl Capture {
             identifier(&self.names.slot)
         )
     }
+}
+
+/// What is to be known of the copy of a stream from then on.
+fn snapshot_of(prepared: &Prepared, at: Lsn, published_by: String) -> Snapshot {
+    Snapshot { at, published_by, table: Some(prepared.table.oid) }
 }
 
 /// Wait until the destination has committed everything, tell the server, and leave the slot free.

@@ -25,6 +25,8 @@ pub(crate) struct Snapshot {
     pub(crate) at: Lsn,
     /// What had the changes of the table sent since before then.
     pub(crate) published_by: String,
+    /// The table that was copied, by its number; none where that was not noted yet.
+    pub(crate) table: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -37,6 +39,8 @@ struct Document {
 struct SnapshotDocument {
     at: String,
     published_by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    table: Option<u32>,
 }
 
 impl Place {
@@ -70,8 +74,8 @@ impl Place {
     fn parse(document: &Value) -> Result<Place> {
         let malformed = |why: String| Error::new(Category::Internal, "position", why);
         let document = Document::deserialize(document).map_err(|error| malformed(error.to_string()))?;
-        let snapshots = document.snapshots.into_iter().map(|(name, SnapshotDocument { at, published_by })| {
-            Ok((name, Snapshot { at: at.parse()?, published_by }))
+        let snapshots = document.snapshots.into_iter().map(|(name, SnapshotDocument { at, published_by, table })| {
+            Ok((name, Snapshot { at: at.parse()?, published_by, table }))
         });
         Ok(Place { lsn: Some(document.lsn.parse()?), snapshots: snapshots.collect::<Result<_>>()? })
     }
@@ -81,6 +85,7 @@ impl Place {
         let document_of = |snapshot: &Snapshot| SnapshotDocument {
             at: snapshot.at.to_string(),
             published_by: snapshot.published_by.clone(),
+            table: snapshot.table,
         };
         let snapshots = self.snapshots.iter().map(|(name, snapshot)| (name.clone(), document_of(snapshot))).collect();
         let document = Document { lsn: self.lsn.unwrap_or_default().to_string(), snapshots };
@@ -90,6 +95,21 @@ impl Place {
     /// Where a document that was made here says that the log was read up to.
     pub(crate) fn lsn_of(document: &Value) -> Result<Lsn> {
         Ok(Place::parse(document)?.lsn.unwrap_or_default())
+    }
+
+    /// Check that a stream's table is the one that was copied, and take note of it.
+    pub(crate) fn require_same(&mut self, stream: &str, table: u32) -> Result<()> {
+        let Some(snapshot) = self.snapshots.get_mut(stream) else {
+            return Ok(());
+        };
+        if *snapshot.table.get_or_insert(table) == table {
+            return Ok(());
+        }
+        let message = format!(
+            "Table {stream} is not the one whose changes were read so far: that was dropped, or renamed. Drop its table in \
+             the destination, so that this one is copied anew, or give the other one its name back."
+        );
+        Err(Error::new(Category::Data, "table_replaced", message).detail("stream", stream))
     }
 
     /// Check that a stream's changes were sent without a break since its snapshot; `published_by` is what has them sent.
@@ -117,7 +137,7 @@ mod tests {
     use super::{Place, Snapshot};
 
     fn snapshot(at: u64) -> Snapshot {
-        Snapshot { at: Lsn(at), published_by: "1/2".into() }
+        Snapshot { at: Lsn(at), published_by: "1/2".into(), table: Some(7) }
     }
 
     #[test]
@@ -125,7 +145,10 @@ mod tests {
         let mut place = Place { lsn: Some(Lsn(0x1_0000_0002)), ..Place::default() };
         place.snapshots.insert("s.t".into(), snapshot(9));
         let document = place.to_document()?;
-        assert_eq!(document.to_string(), r#"{"lsn":"1/2","snapshots":{"s.t":{"at":"0/9","published_by":"1/2"}}}"#);
+        assert_eq!(
+            document.to_string(),
+            r#"{"lsn":"1/2","snapshots":{"s.t":{"at":"0/9","published_by":"1/2","table":7}}}"#
+        );
         assert_eq!((Place::parse(&document)?, Place::lsn_of(&document)?), (place, Lsn(0x1_0000_0002)));
         assert!(Place::parse(&serde_json::json!({"value": "7"})).is_err());
         Ok(())
@@ -154,6 +177,18 @@ mod tests {
         assert_eq!(code("s.t", "1/2"), None);
         assert_eq!(code("s.new", "1/3"), None);
         assert_eq!(code("s.t", "1/3").as_deref(), Some("publication_recreated"));
+    }
+
+    #[test]
+    fn a_table_in_place_of_the_one_that_was_copied_is_told() {
+        let mut place = Place::default();
+        place.snapshots.insert("s.t".into(), snapshot(9));
+        place.snapshots.insert("s.old".into(), Snapshot { table: None, ..snapshot(9) });
+        let mut code = |stream, table| place.require_same(stream, table).err().map(|error| error.code);
+        assert_eq!((code("s.t", 7), code("s.new", 8)), (None, None));
+        assert_eq!(code("s.t", 8).as_deref(), Some("table_replaced"));
+        assert_eq!(code("s.old", 8), None, "a receipt without a number");
+        assert_eq!(code("s.old", 9).as_deref(), Some("table_replaced"));
     }
 
     #[test]

@@ -52,19 +52,6 @@ pub(crate) fn complete(connection: &mut Connection<Socket>, names: &Names, table
     Ok(())
 }
 
-/// What has the changes of a table sent: another one when it was taken out and put back.
-pub(crate) fn publisher(connection: &mut Connection<Socket>, names: &Names, table: &Table) -> Result<String> {
-    let sql = "SELECT pg_catalog.format('%s/%s', p.oid, r.oid) FROM pg_catalog.pg_publication p \
-               LEFT JOIN pg_catalog.pg_publication_rel r \
-               ON r.prpubid = p.oid AND r.prrelid = $2::pg_catalog.regclass::pg_catalog.oid WHERE p.pubname = $1";
-    let rows = connection.query(sql, &[&names.publication, &quoted(table)])?;
-    let row = rows.first().ok_or_else(|| {
-        let message = format!("Publication {} was dropped while it was looked at; run again.", names.publication);
-        Error::new(Category::Schema, "publication_missing", message)
-    })?;
-    Ok(row.text(0)?.to_owned())
-}
-
 fn quoted(table: &Table) -> String {
     qualified(&table.schema, &table.name)
 }

@@ -8,8 +8,7 @@ use pgwire::pgoutput::{Datum, Old, Relation, Tuple};
 use sdk::{Category, Error, Result, Socket};
 
 use super::shape::Shape;
-use crate::prepared::Prepared;
-use crate::table::Table;
+use super::watch::Watch;
 
 /// The tables that the server has told of, as they were when they were changed.
 #[derive(Debug, Default)]
@@ -32,17 +31,23 @@ pub(crate) struct Mapping {
 
 impl Relations {
     /// Take note of a table; others than those of the streams may be published too. `is_earlier`: what changes have now
-    /// is not newer than what the streams were prepared as.
+    /// is not newer than what the streams were prepared as. A table is told by its number: what it was called when it was
+    /// changed need not be what it is called now.
     pub(crate) fn learn(
         &mut self,
         reader: &mut Connection<Socket>,
         relation: &Relation,
-        streams: &[&Prepared],
+        watch: Watch<'_>,
         is_earlier: bool,
     ) -> Result<()> {
-        let ours = streams.iter().enumerate().find(|(_, prepared)| is_of(relation, &prepared.table));
+        let ours = watch.streams.iter().enumerate().find(|(_, prepared)| prepared.table.oid == relation.id);
         let mapping = match ours {
-            None => None,
+            None => {
+                if !is_earlier && watch.has_name(&relation.schema, &relation.name) {
+                    watch.look(reader)?; // its name was given to another one
+                }
+                None
+            }
             Some((stream, prepared)) => {
                 let look_up = if is_earlier { Shape::earlier } else { Shape::later };
                 let shape = look_up(reader, relation, prepared)?;
@@ -105,10 +110,6 @@ impl Mapping {
         let has_changed = !self.key.iter().all(|(_, place)| is_same(*place));
         has_changed.then(|| self.key.iter().map(|(name, place)| (name.as_str(), value_at(old, *place))).collect())
     }
-}
-
-fn is_of(relation: &Relation, table: &Table) -> bool {
-    (table.schema.as_str(), table.name.as_str()) == (&relation.schema, &relation.name)
 }
 
 /// A value of a row; one that has no such column is as good as NULL there.

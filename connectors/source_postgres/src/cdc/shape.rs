@@ -6,6 +6,7 @@ use sdk::{Category, Error, Result, Socket};
 
 use super::event::{Purpose, events_of};
 use super::identity::with_identity;
+use super::watch::table_now;
 use crate::catalog;
 use crate::prepared::Prepared;
 use crate::table::{Table, TableColumn};
@@ -45,7 +46,7 @@ impl Shape {
     /// be for its changes to be read, it must be still.
     pub(crate) fn later(reader: &mut Connection<Socket>, relation: &Relation, prepared: &Prepared) -> Result<Shape> {
         let request = &prepared.request;
-        let found = catalog::table(reader, &relation.schema, &relation.name)?;
+        let found = table_now(reader, prepared)?;
         let found = with_identity(reader, request, found)?;
         // It may have changed once more since. Columns that the server computes are not sent.
         let all: Vec<_> = relation.columns.iter().collect();

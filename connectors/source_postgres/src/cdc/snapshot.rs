@@ -87,7 +87,8 @@ pub(crate) fn require_same(reader: &mut Session, prepared: &Prepared) -> Result<
     let name = prepared.table.display_name();
     let now = catalog::table(&mut reader.connection, &prepared.table.schema, &prepared.table.name)?;
     let is_same = prepared.captured.as_ref().is_some_and(|table| {
-        table.columns.iter().all(|column| now.columns.contains(column))
+        now.oid == table.oid
+            && table.columns.iter().all(|column| now.columns.contains(column))
             && (!prepared.is_whole || table.columns == now.columns)
     });
     if is_same {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::outbox::Outbox;
 use super::place::Place;
 use super::server;
+use super::watch::Watch;
 
 const LOOK: Duration = Duration::from_millis(100);
 const TELL: Duration = Duration::from_secs(1);
@@ -45,7 +46,8 @@ pub(crate) struct Standing<'a> {
 }
 
 /// The clock of a reader that has no end.
-pub(crate) struct Tail {
+pub(crate) struct Tail<'a> {
+    watch: Watch<'a>,
     start: Lsn,
     /// Twice in the time after which a destination commits: it looks at its clock only when something comes.
     emit: Duration,
@@ -54,11 +56,11 @@ pub(crate) struct Tail {
     told_at: Instant,
 }
 
-impl Tail {
-    pub(crate) fn begin(request: &RunRequest, start: Lsn) -> Tail {
+impl<'a> Tail<'a> {
+    pub(crate) fn begin(watch: Watch<'a>, request: &RunRequest, start: Lsn) -> Tail<'a> {
         let now = Instant::now();
         let emit = Duration::from_secs(request.checkpoint.seconds.max(1)) / 2;
-        Tail { start, emit, looked_at: now, emitted_at: now, told_at: now }
+        Tail { watch, start, emit, looked_at: now, emitted_at: now, told_at: now }
     }
 
     /// Whether it is worth a look.
@@ -86,6 +88,7 @@ impl Tail {
             self.emitted_at = Instant::now();
         }
         if self.told_at.elapsed() >= TELL {
+            self.watch.verify(reader, place)?;
             replication.send_replicated(&status_update(durable, true))?;
             let end = server::flushed(reader)?;
             sdk::report_lag(end.0.saturating_sub(durable.max(self.start).0))?;
