@@ -132,6 +132,31 @@ def test_large_transaction_comes_whole(sync: Sync, run_sql: Sql, checkpoint_rows
     assert sync().rows_written == 0
 
 
+_WIDE = "INSERT INTO orders (id, big) SELECT {}, string_agg(md5(n::text), '') FROM generate_series(1, {} / 32) AS n"
+
+
+@pytest.mark.parametrize("step", ["copied", "changed"])
+def test_row_that_is_just_within_the_limit_of_a_batch_is_moved(sync: Sync, run_sql: Sql, step: str) -> None:
+    if step == "changed":
+        sync()
+    # A batch is to have half of 64 KiB: one that nearly has that, and a row of nearly all of it.
+    run_sql(f"BEGIN; {_WIDE.format(3, 32_000)}; {_WIDE.format(4, 60_000)}; {_WIDE.format(5, 32_000)}; COMMIT")
+    sync()
+    values = "SELECT id, md5(big) FROM {}.orders WHERE id > 2 ORDER BY id"
+    assert run_sql(values.format("lake")) == run_sql(values.format("public"))
+
+
+def test_row_that_is_larger_than_a_batch_may_be_is_told(sync: Sync, run_sql: Sql) -> None:
+    sync()
+    run_sql("INSERT INTO items VALUES ('before', 1)")
+    run_sql(_WIDE.format(3, 70_000))
+    code, message = _code(sync)
+    assert (code, "A row of public.orders is larger than a batch may be." in message) == ("batch_too_large", True)
+    assert "Raise resources.max_batch_bytes" in message
+    run_sql("DELETE FROM orders WHERE id = 3")
+    assert _code(sync)[0] == "batch_too_large"  # its change is still to be moved
+
+
 def test_values_of_changes_are_those_of_a_copy(sync: Sync, run_sql: Sql) -> None:
     sync()
     run_sql("CREATE TABLE old AS TABLE orders; TRUNCATE orders; INSERT INTO orders TABLE old")

@@ -107,6 +107,27 @@ def test_many_compressed_batches_arrive_whole(
     assert_same_table(session, *_both(schemas, "threes"))
 
 
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [
+        # A batch is to have half of 64 KiB: one that nearly has that, and a row of nearly all of it.
+        ("note text", "SELECT repeat('x', size) FROM unnest(ARRAY[32000, 60000, 32000]) AS size"),
+        # In Arrow such a value has its width where it is NULL, too.
+        ("a uuid, b uuid, c uuid, d uuid, e uuid, f uuid", "SELECT FROM generate_series(1, 3000)"),
+    ],
+    ids=["large", "NULL"],
+)
+def test_rows_within_the_limit_of_a_batch_arrive_whatever_came_before(
+    session: Session, schemas: SchemaPair, run_pipeline: RunPipeline, columns: str, rows: str
+) -> None:
+    source, destination = _both(schemas, "wide")
+    name = sql.Identifier(schemas.source, "wide")
+    session.execute(sql.SQL(f"CREATE TABLE {{}} ({columns})").format(name))
+    session.execute(sql.SQL(f"INSERT INTO {{}} {rows}").format(name))
+    run_pipeline("fixtures/pipelines/modes.yaml", STREAM="wide", BATCH_BYTES="64kb")
+    assert_same_table(session, source, destination)
+
+
 def test_table_without_rows_becomes_a_table_without_rows(
     session: Session, schemas: SchemaPair, seeded: Seed, run_pipeline: RunPipeline
 ) -> None:

@@ -13,6 +13,10 @@ use crate::prepared::Prepared;
 use crate::printed::{bytes_of, text_of};
 use crate::table::Table;
 
+const TOO_LARGE: &str = "batch_too_large";
+/// With every field, whose length they are.
+const LENGTH_BYTES: usize = 4;
+
 pub(crate) struct Emitter {
     index: usize,
     table: Table,
@@ -20,6 +24,8 @@ pub(crate) struct Emitter {
     is_sifted: bool,
     batch: BatchBuilder,
     batch_bytes: usize,
+    /// What a row may take in Arrow besides its own bytes.
+    row_bytes: usize,
     most_rows: usize,
     most_bytes: usize,
     rows: u64,
@@ -36,6 +42,7 @@ impl Emitter {
             is_sifted: *is_sifted,
             batch: BatchBuilder::new(table, *is_sifted),
             batch_bytes: 0,
+            row_bytes: row_bytes(table),
             most_rows: request.batch_rows,
             most_bytes: request.batch_bytes,
             rows: 0,
@@ -48,6 +55,7 @@ impl Emitter {
     /// Go on with rows of other columns, before which nothing waits. `is_judged`: the policies are asked about them.
     pub(crate) fn reshape(&mut self, table: &Table, is_judged: bool) -> Result<()> {
         self.table = table.clone();
+        self.row_bytes = row_bytes(table);
         self.batch = BatchBuilder::new(table, self.is_sifted);
         self.emit_schema(is_judged)
     }
@@ -58,9 +66,13 @@ impl Emitter {
         sdk::emit(schema_frame(self.batch.schema())?, &metadata)
     }
 
-    /// Take one tuple of `size` bytes; fields that follow those of the table are left.
+    /// Take one tuple of `size` bytes, behind a batch of those before where it would make that too large; fields that
+    /// follow those of the table are left.
     #[inline]
     pub(crate) fn push(&mut self, fields: &mut Fields<'_>, size: usize) -> Result<()> {
+        if !self.is_empty() && self.size_bytes() + self.size_of(size) > self.most_bytes {
+            self.emit_batch(None)?;
+        }
         let whole = *fields;
         if let Err(error) = self.batch.push(fields) {
             *fields = whole;
@@ -89,9 +101,14 @@ impl Emitter {
         sdk::reject(Rejection::new(self.index, &error, row).unreadable(unreadable))
     }
 
-    /// What was taken since the last batch, in bytes.
+    /// What the tuples since the last batch take in one, in bytes, at most.
     pub(crate) fn size_bytes(&self) -> usize {
-        self.batch_bytes
+        self.batch_bytes + self.batch.rows() * self.row_bytes
+    }
+
+    /// The same of one tuple of `size` bytes.
+    pub(crate) fn size_of(&self, size: usize) -> usize {
+        size + self.row_bytes
     }
 
     /// Whether nothing was taken since the last batch.
@@ -102,14 +119,15 @@ impl Emitter {
     /// Whether it is time to emit a batch.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.batch.rows() >= self.most_rows || self.batch_bytes >= self.most_bytes
+        self.batch.rows() >= self.most_rows || self.size_bytes() >= self.most_bytes
     }
 
     /// Emit what was taken, with the position after it.
     pub(crate) fn emit_batch(&mut self, position: Option<Value>) -> Result<()> {
         let batch = self.batch.finish()?;
         let (rows, bytes) = (batch.num_rows() as u64, self.batch_bytes as u64);
-        sdk::emit(batch_frame(&batch)?, &self.metadata(FrameKind::Batch, rows, bytes, position))?;
+        let frame = batch_frame(&batch).map_err(|error| self.described(error, rows))?;
+        sdk::emit(frame, &self.metadata(FrameKind::Batch, rows, bytes, position))?;
         log::point("source.emitted");
         self.rows += rows;
         self.bytes += bytes;
@@ -127,7 +145,37 @@ impl Emitter {
         Ok(Moved { index: self.index, rows: self.rows, bytes: self.bytes })
     }
 
+    /// Say where it was that a row alone is larger than a batch may be.
+    #[cold]
+    fn described(&self, error: Error, rows: u64) -> Error {
+        if error.code != TOO_LARGE || rows != 1 {
+            return error;
+        }
+        let message = format!("A row of {} is larger than a batch may be. {}", self.table.display_name(), error.message);
+        Error { message, ..error }
+    }
+
     fn metadata(&self, kind: FrameKind, rows: u64, bytes: u64, position: Option<Value>) -> Metadata {
         Metadata { stream: self.index, kind, rows, bytes, position, filtered: 0, source: None }
+    }
+}
+
+/// What the values of a row may take in Arrow that they do not in a tuple, where NULL is a length alone.
+fn row_bytes(table: &Table) -> usize {
+    table.columns.iter().map(|column| column.form().width().saturating_sub(LENGTH_BYTES)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use pgwire::oid;
+
+    use super::row_bytes;
+    use crate::samples;
+
+    #[test]
+    fn values_of_a_width_take_it_also_where_they_are_null() {
+        let columns = [("a", "text", oid::TEXT), ("b", "uuid", oid::UUID), ("c", "bigint", oid::INT8)];
+        assert_eq!(row_bytes(&samples::table(&columns, &[])), 12 + 4);
+        assert_eq!(row_bytes(&samples::table(&[("b", "boolean", oid::BOOL), ("i", "integer", oid::INT4)], &[])), 0);
     }
 }

@@ -55,6 +55,14 @@ impl Form {
         }
     }
 
+    /// The bytes that each value takes in Arrow, of NULL too; 0 where that follows from the value.
+    pub(crate) fn width(self) -> usize {
+        match self {
+            Form::Uuid => UUID_BYTES as usize,
+            _ => self.data_type().primitive_width().unwrap_or_default(),
+        }
+    }
+
     pub(crate) fn data_type(self) -> DataType {
         match self {
             Form::Bool => DataType::Boolean,

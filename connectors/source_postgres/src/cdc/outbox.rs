@@ -28,7 +28,7 @@ impl Outbox {
 
     /// Take a row of a stream; what does not fit any more is emitted before it.
     pub(crate) fn push(&mut self, place: usize, tuple: &[u8]) -> Result<()> {
-        if self.is_full() {
+        if !self.has_room(place, tuple.len()) {
             self.emit(None)?;
         }
         match self.emitters.get_mut(place) {
@@ -78,9 +78,19 @@ impl Outbox {
         self.emitters.into_iter().map(|emitter| emitter.end(Some(document.clone()))).collect()
     }
 
+    fn size_bytes(&self) -> usize {
+        self.emitters.iter().map(Emitter::size_bytes).sum()
+    }
+
     fn is_full(&self) -> bool {
-        let size: usize = self.emitters.iter().map(Emitter::size_bytes).sum();
-        size >= self.most_bytes || self.emitters.iter().any(Emitter::is_full)
+        self.size_bytes() >= self.most_bytes || self.emitters.iter().any(Emitter::is_full)
+    }
+
+    /// Whether a tuple of `size` bytes goes with what there is: one that is large goes alone, whatever its size.
+    fn has_room(&self, place: usize, size: usize) -> bool {
+        let size = self.emitters.get(place).map_or(0, |emitter| emitter.size_of(size));
+        let is_empty = self.emitters.iter().all(Emitter::is_empty);
+        is_empty || !self.is_full() && self.size_bytes() + size <= self.most_bytes
     }
 
     fn emit(&mut self, position: Option<Value>) -> Result<()> {
