@@ -83,10 +83,11 @@ class Crew:
             pass
         return future.result()
 
-    def wait_any(self, futures: Collection[Future[Any]]) -> Collection[Future[Any]]:
+    def wait_any(self, futures: Collection[Future[Any]], *, is_last: bool = False) -> Collection[Future[Any]]:
         """Wait until some futures are done, or a moment has passed, and return those that are.
 
-        Raises the crew's first failure, also of a stage that is not waited for, and CancelledRunError.
+        Raises the crew's first failure, also of a stage that is not waited for, and CancelledRunError; but not where a
+        source that was asked to end has time left, and there are futures, or what is to be done yet `is_last`.
         """
         if futures:
             done, _ = wait(futures, timeout=_TICK_S, return_when=FIRST_COMPLETED)
@@ -97,7 +98,7 @@ class Crew:
         if self._failures:
             self.stop()
             raise first_failure(self._failures)
-        if self._cancellation.is_cancelled and not (futures and self._is_ending()):
+        if self._cancellation.is_cancelled and not ((futures or is_last) and self._is_ending()):
             raise CancelledRunError(
                 "The run was cancelled. What was committed stays, and the next run goes on after it."
             )

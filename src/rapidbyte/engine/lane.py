@@ -42,7 +42,7 @@ from rapidbyte.engine.resumption import Resumption
 from rapidbyte.engine.stage import Stage
 from rapidbyte.errors import ErrorInfo, InternalError
 from rapidbyte.frames import FrameQueue, QueueAbortedError, Rejection, codec_of
-from rapidbyte.model import CheckpointInterval, JsonObject, Stream
+from rapidbyte.model import CheckpointInterval, JsonObject, RemovedColumn, Stream, StreamSpec
 from rapidbyte.state import RejectedAt
 from rapidbyte.wasm import Call, Inlet, Outlet
 from rapidbyte.wasm.ports import refuse_ranges
@@ -110,10 +110,14 @@ class Lane:
         """Have a transform plan all streams, as the stage before it gives them."""
         return self._started(self._chain.prepare(place, self._run_id, streams))
 
-    def prepare_destination(self, streams: tuple[Stream, ...]) -> Future[None]:
-        """Compare all streams, as the last stage gives them, with what the destination has."""
+    def prepare_destination(self, streams: tuple[Stream, ...], *, are_moved: bool = False) -> Future[None]:
+        """Compare all streams, as the last stage gives them, with what the destination has.
+
+        Where they `are_moved`, columns that it has besides came with changes, and are no reason to refuse any.
+        """
         plan, self.is_prepared = self._plan, True
-        request = prepare_request(plan.pipeline, self._run_id, plan.streams, streams, lanes=plan.parallelism.lanes)
+        specs = tuple(map(_without_judgement, plan.streams)) if are_moved else plan.streams
+        request = prepare_request(plan.pipeline, self._run_id, specs, streams, lanes=plan.parallelism.lanes)
         return self._started(self._destination.call(Call.PREPARE, request, lambda _: None))
 
     def resume(self, stream: int, attempt: int, *, is_shared: bool) -> Future[Resumed]:
@@ -281,3 +285,7 @@ class Lane:
             f"{stage.name} {what} {name}. This is a fault of the connector; please report it.",
             ErrorInfo("incomplete_stream", details=(("stream", name), ("connector", stage.name))),
         )
+
+
+def _without_judgement(spec: StreamSpec) -> StreamSpec:
+    return replace(spec, schema_evolution=replace(spec.schema_evolution, removed_column=RemovedColumn.IGNORE))

@@ -130,6 +130,12 @@ class Transfer:
         lane.prepare_destination(self._streams_after(len(self._reshaped)))
         return lane
 
+    def _open_to_finish(self) -> Lane:
+        """Open a lane that can mark the receipts: what the source has by now is of no account."""
+        lane = self._lane(next(self._epochs))
+        lane.prepare_destination(self._streams_after(len(self._reshaped)), are_moved=True)
+        return lane
+
     def _streams_after(self, transforms: int) -> tuple[Stream, ...]:
         """Return the streams as they leave so many transforms."""
         return self._reshaped[transforms - 1].streams if transforms else self._streams
@@ -294,7 +300,7 @@ class Transfer:
         reach("engine.before_finish")
         for lane in [lane for lane in self._lanes if not lane.is_free]:  # a helper that opened too late
             self._give_up(lane)
-        lane = self._lanes[0] if self._lanes else self._open_further()
+        lane = self._lanes[0] if self._lanes else self._open_to_finish()
         for attempt in itertools.count(1):
             lane.finish()
             while lane.busy and lane.failure is None:
@@ -306,11 +312,11 @@ class Transfer:
                 raise lane.failure
             self._tell_retry("The end of the run", attempt + 1, wait_s, lane.failure)
             lane.give_up()
-            self._pause(wait_s)
-            lane = self._open_further()
+            self._pause(wait_s, is_last=True)
+            lane = self._open_to_finish()
         reach("engine.finished")
 
-    def _pause(self, wait_s: float) -> None:
+    def _pause(self, wait_s: float, *, is_last: bool = False) -> None:
         until_s = time.monotonic() + wait_s
         while time.monotonic() < until_s:
-            self._crew.wait_any(())
+            self._crew.wait_any((), is_last=is_last)
