@@ -84,6 +84,39 @@ def test_references_that_hold_at_the_commit_only(sync: Sync, run_sql: Sql, same:
     same("egg", "hen")
 
 
+def test_column_that_comes_in_a_transaction_whose_references_are_still_to_be_looked_at(
+    sync: Sync, run_sql: Sql, same: Same
+) -> None:
+    for schema, kind in (("public", ""), ("lake", "DEFERRABLE")):
+        run_sql(f"CREATE SCHEMA IF NOT EXISTS {schema}; CREATE TABLE {schema}.parent (id int PRIMARY KEY)")
+        run_sql(f"CREATE TABLE {schema}.child (id int PRIMARY KEY, parent int REFERENCES {schema}.parent {kind})")
+    run_sql("INSERT INTO parent VALUES (1), (2); INSERT INTO child VALUES (1, 1)")
+    both = streams("parent", "child")
+    sync(STREAMS=both)
+    run_sql("BEGIN; INSERT INTO child VALUES (2, 1); DELETE FROM parent WHERE id = 2; ALTER TABLE child ADD note text")
+    run_sql("ALTER TABLE parent ADD note text; INSERT INTO parent VALUES (3, 'late')")
+    run_sql("INSERT INTO child VALUES (3, 3, 'late'); COMMIT")
+    sync(STREAMS=both)
+    same("parent", "child")
+
+
+def test_copy_that_refers_to_what_is_still_to_come_is_told_with_the_remedy(
+    sync: Sync, run_sql: Sql, same: Same
+) -> None:
+    for schema in ("public", "lake"):
+        run_sql(f"CREATE SCHEMA IF NOT EXISTS {schema}; CREATE TABLE {schema}.parent (id int PRIMARY KEY)")
+        run_sql(f"CREATE TABLE {schema}.child (id int PRIMARY KEY, parent int REFERENCES {schema}.parent, note text)")
+    sync(STREAMS=streams("parent"))
+    run_sql("INSERT INTO parent VALUES (1)")
+    run_sql("INSERT INTO child SELECT n, 1, repeat('x', 99) FROM generate_series(1, 999) AS n")
+    code, message = told_by(sync, STREAMS=streams("parent", "child"))
+    assert (code, "drop the foreign key in the destination" in message) == ("23503", True)
+    run_sql("ALTER TABLE lake.child DROP CONSTRAINT child_parent_fkey")
+    sync(STREAMS=streams("parent", "child"))
+    run_sql("ALTER TABLE lake.child ADD FOREIGN KEY (parent) REFERENCES lake.parent")
+    same("parent", "child")
+
+
 def test_changes_that_the_table_does_not_take_fail_the_run(sync: Sync, run_sql: Sql) -> None:
     sync()
     run_sql("ALTER TABLE lake.items ADD CHECK (amount < 100)")

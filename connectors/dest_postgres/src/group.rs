@@ -13,13 +13,15 @@ use sdk::batch::BatchReader;
 use sdk::{Arrival, Category, CommitState, Error, Frame, FrameKind, Inbox, Metadata, Moved, Result, Socket, log};
 use serde_json::Value;
 
-use crate::changes::{EventPlan, Order, Round, Statements, Tables, Target};
+use crate::changes::{EventPlan, Order, Round, Statements, Tables, Target, deferred};
 use crate::commit;
 use crate::plan::Plan;
 use crate::prepared::{Prepared, Terms};
 use crate::receipt::{self, Progress};
 use crate::sift::Sieve;
 use crate::stream::{Assignment, make_plan};
+
+const FOREIGN_KEY_VIOLATION: &str = "23503";
 
 /// Writes the frames of several streams.
 #[derive(Debug)]
@@ -107,8 +109,7 @@ impl<'a> GroupWriter<'a> {
         self.is_open = true;
         let has = |is: fn(&Prepared) -> bool| self.members.iter().any(|member| is(&member.prepared));
         if has(|prepared| prepared.applied.is_some()) {
-            // What held at each commit of the source holds at ours, and need not in between.
-            self.connection.execute("SET CONSTRAINTS ALL DEFERRED")?;
+            deferred::begin(self.connection)?;
         } else if has(|prepared| prepared.is_sifted) {
             Sieve::begin(self.connection)?;
         }
@@ -185,6 +186,9 @@ impl<'a> GroupWriter<'a> {
         };
         let prepared = member.prepared.as_ref();
         let is_new = member.inflow.is_none();
+        if !is_new && prepared.applied.is_some() && !prepared.changes.is_empty() {
+            deferred::settle(self.connection, &prepared.name)?;
+        }
         let plan = make_plan(self.connection, prepared, reader.schema())
             .map_err(|error| error.detail("table", prepared.name.display_name()))?;
         let applied = match prepared.applied {
@@ -300,8 +304,20 @@ impl<'a> GroupWriter<'a> {
         if self.is_open && !(self.connection.is_idle() && self.connection.execute("ROLLBACK").is_ok()) {
             log::debug("the connection was lost before ROLLBACK; the server rolls back by itself");
         }
+        let is_applied = self.members.iter().any(|member| member.prepared.applied.is_some());
+        let error = if is_applied && error.code == FOREIGN_KEY_VIOLATION { still_to_come(error) } else { error };
         if error.commit_state.is_some() { error } else { error.commit_state(CommitState::BeforeCommit) }
     }
+}
+
+/// Tables that were copied at different times need not agree before the changes between these have come.
+fn still_to_come(error: Error) -> Error {
+    let message = format!(
+        "{}\nWhere one of the tables was copied after the other, what it refers to may be still to come: drop the foreign \
+         key in the destination, run until there is nothing new, and add it again.",
+        error.message
+    );
+    Error { message, ..error }
 }
 
 fn not_expected() -> Error {

@@ -151,7 +151,8 @@ impl Emitter {
         if error.code != TOO_LARGE || rows != 1 {
             return error;
         }
-        let message = format!("A row of {} is larger than a batch may be. {}", self.table.display_name(), error.message);
+        let message =
+            format!("A row of {} is larger than a batch may be. {}", self.table.display_name(), error.message);
         Error { message, ..error }
     }
 

@@ -2,9 +2,10 @@
 //!
 //! [`event`] reads them out of a batch, [`net`] says what a number of them comes to, [`statements`] is that as SQL and
 //! [`apply`] executes it. A [`round`] holds the changes of several tables up to one place of the log; [`order`] says in
-//! which order they must reach tables that refer to each other.
+//! which order they must reach tables that refer to each other, and [`deferred`] what need not hold on the way.
 
 mod apply;
+pub(crate) mod deferred;
 mod event;
 mod net;
 mod order;
