@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -44,10 +45,14 @@ class Fault:
 
 
 class FaultyProxy:
-    """Forwards connections to a server. `struck` counts the faults that came to pass."""
+    """Forwards connections to a server. `struck` counts the faults that came to pass.
 
-    def __init__(self, host: str, port: int) -> None:
+    A `listener` gets each piece before it is forwarded, and whether it is one of the answers, on any thread.
+    """
+
+    def __init__(self, host: str, port: int, listener: Callable[[bytes, bool], None] | None = None) -> None:
         self._server = (host, port)
+        self._tell_piece = listener
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
@@ -120,6 +125,7 @@ class FaultyProxy:
     def _forward(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while data := client.recv(self._piece_bytes):
+                self._tell(data, is_answer=False)
                 time.sleep(self._pause_s)
                 server.sendall(data)
         _cut(server)
@@ -137,6 +143,7 @@ class FaultyProxy:
         with suppress(OSError):
             while fault is None and (data := server.recv(self._piece_bytes)):
                 time.sleep(self._pause_s)
+                self._tell(data, is_answer=True)
                 fault, passed = self._struck(data, sent)
                 client.sendall(data[:passed])
                 sent += passed
@@ -151,6 +158,10 @@ class FaultyProxy:
         else:
             _cut(client)
         _cut(server)
+
+    def _tell(self, data: bytes, *, is_answer: bool) -> None:
+        if self._tell_piece is not None:
+            self._tell_piece(data, is_answer)
 
     def _reset(self, client: socket.socket) -> None:
         """Have the thread that reads from the client close it: nobody else may, while it reads."""
