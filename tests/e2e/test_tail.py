@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+import rapidbyte
 from harness.cli import Cli, Command, finish
 from harness.evidence import Evidence
 from harness.fix_changes import Sql
@@ -20,6 +22,7 @@ from harness.oracle import TableName, assert_same_table
 from harness.waiting import wait_until
 from rapidbyte.embedded import ServerAddress
 from rapidbyte.errors import RapidbyteError
+from rapidbyte.model import RunStatus
 
 SEED = "fixtures/sql/changes.sql"
 _PIPELINE = "fixtures/pipelines/changes.yaml"
@@ -155,6 +158,31 @@ def test_destination_that_waits_for_longer_than_the_server_does_for_an_answer(
         wait_until(lambda: run_sql(_CONFIRMED, end) == [(True,)], "the slot follows")
         report = _end(process)
     assert [(stream["rows_written"], stream["attempts"]) for stream in report["streams"]] == [(2, 1), (100_002, 1)]
+
+
+def test_stop_in_the_middle_of_a_transaction_waits_for_its_end(
+    run_sql: Sql,
+    run_pipeline: RunPipeline,
+    changes_database: ServerAddress,
+    changes_variables: Mapping[str, str],
+    state_path: Path,
+) -> None:
+    variables, cancel = {**changes_variables, "CDC_MODE": "tail"}, rapidbyte.Cancellation()
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(rapidbyte.run_pipeline, Path(_PIPELINE), env=variables, state_path=state_path, cancel=cancel)
+        try:
+            _wait_for(run_sql, "lake.items", 2)
+            with psycopg.connect(changes_database.dsn()) as holder:
+                holder.execute("LOCK TABLE lake.items IN ACCESS EXCLUSIVE MODE")
+                run_sql("INSERT INTO items SELECT 'many ' || n, n FROM generate_series(1, 100000) AS n")
+                waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'lake.items'::regclass"
+                wait_until(lambda: run_sql(waits) == [(1,)], "the destination waits")
+                cancel.cancel()
+        finally:
+            cancel.cancel()
+        report = run.result()
+    assert (report.status, [stream.rows_written for stream in report.streams]) == (RunStatus.COMPLETED, [2, 100_002])
+    assert run_pipeline(_PIPELINE, **changes_variables).rows_written == 0
 
 
 def test_run_that_is_killed_leaves_no_gap_and_nothing_twice(
