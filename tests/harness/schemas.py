@@ -75,8 +75,8 @@ class SchemaOwner:
 
 def drop_database(session: psycopg.Connection, name: str) -> None:
     """Remove a database, whoever is connected to it."""
-    # Sessions take a moment to end, also those that were closed. The server would look for them again only after a tenth
-    # of a second, and each test that has a database would wait for it.
+    # Sessions take a moment to end, also those that were closed. The server would look for them again only after a
+    # tenth of a second, and each test that has a database would wait for it.
     deadline = time.monotonic() + _ENDING_S
     while session.execute(_END_SESSIONS, (name,)).fetchone() != (0,) and time.monotonic() < deadline:
         time.sleep(_ENDING_POLL_S)
