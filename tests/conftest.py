@@ -1,3 +1,3 @@
 """Lists the plugins of all tests."""
 
-pytest_plugins = ["harness.frozen", "harness.unused_plugins"]
+pytest_plugins = ["harness.deselected", "harness.frozen", "harness.unused_plugins"]
