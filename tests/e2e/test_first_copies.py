@@ -188,6 +188,7 @@ def test_result_does_not_depend_on_how_many_copy(
     """
     keys = [(f"lake.{name}", f"{name}_pkey") for name in sorted(_TABLES)] if mode == "upsert" else []
     assert run_sql(names) == keys
+    assert run_sql("SELECT conname FROM pg_constraint WHERE conname LIKE 'share%'") == []
     shares = "SELECT relname FROM pg_class WHERE relnamespace = '_rapidbyte'::regnamespace AND relname LIKE 'share%'"
     assert run_sql(shares) == []
     for statement in _MEANWHILE:
