@@ -77,7 +77,7 @@ def _end(process: Command) -> dict[str, Any]:
 def test_connection_that_breaks_where_columns_change_is_followed_by_another(
     proxied_cli: Cli, proxy: FaultyProxy, run_sql: Sql, mode: str, fault: Fault
 ) -> None:
-    with _tail(proxied_cli, run_sql, WRITE_MODE=mode) as process:
+    with _tail(proxied_cli, run_sql, WRITE_MODE=mode, REMOVED_COLUMN="fail") as process:
         run_sql("ALTER TABLE orders ADD colour text")
         if fault.answer == b"cut here":
             run_sql("INSERT INTO orders (id, colour) VALUES (11, 'red')")
