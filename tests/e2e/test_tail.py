@@ -140,24 +140,25 @@ def test_changes_are_applied_until_the_run_is_stopped(
         assert_same_table(changes_session, TableName("public", name), TableName("lake", name))
 
 
+@pytest.mark.parametrize("rows", [1, 100_000], ids=["all was read", "there is more to read"])
 def test_destination_that_waits_for_longer_than_the_server_does_for_an_answer(
-    tail_cli: Cli, run_sql: Sql, changes_database: ServerAddress
+    tail_cli: Cli, run_sql: Sql, changes_database: ServerAddress, rows: int
 ) -> None:
     run_sql(f"ALTER DATABASE {changes_database.database} SET wal_sender_timeout = '500ms'")
     with _started(tail_cli, "--json", "-q") as process:
         _wait_for(run_sql, "lake.items", 2)
         with psycopg.connect(changes_database.dsn()) as holder:
             holder.execute("LOCK TABLE lake.items IN ACCESS EXCLUSIVE MODE")
-            run_sql("INSERT INTO items SELECT 'many ' || n, n FROM generate_series(1, 100000) AS n")
+            run_sql("INSERT INTO items SELECT 'many ' || n, n FROM generate_series(1, %s) AS n", rows)
             ((end,),) = run_sql("SELECT pg_current_wal_insert_lsn()::text")
             waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'lake.items'::regclass"
             wait_until(lambda: run_sql(waits) == [(1,)], "the destination waits")
             run_sql("SELECT pg_sleep(2)")  # several times what the server waits for an answer
             assert run_sql(_CONFIRMED, end) == [(False,)]
-        _wait_for(run_sql, "lake.items", 100_002)
+        _wait_for(run_sql, "lake.items", rows + 2)
         wait_until(lambda: run_sql(_CONFIRMED, end) == [(True,)], "the slot follows")
         report = _end(process)
-    assert [(stream["rows_written"], stream["attempts"]) for stream in report["streams"]] == [(2, 1), (100_002, 1)]
+    assert [(stream["rows_written"], stream["attempts"]) for stream in report["streams"]] == [(2, 1), (rows + 2, 1)]
 
 
 def test_stop_in_the_middle_of_a_transaction_waits_for_its_end(
