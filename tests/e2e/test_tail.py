@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 from collections.abc import Iterator, Mapping
@@ -213,13 +214,23 @@ def test_failures_that_pass_do_not_add_up_where_something_was_committed_between(
     assert [(stream["rows_written"], stream["attempts"]) for stream in report["streams"]] == [(7, 6), (2, 6)]
 
 
-def test_lag_is_told_while_it_runs(tail_cli: Cli) -> None:
+def test_lag_is_told_while_it_runs(tail_cli: Cli, run_sql: Sql, changes_database: ServerAddress) -> None:
     with _started(tail_cli) as process:
-        assert process.stderr is not None
-        told = next(line for line in process.stderr if " bytes behind" in line)
+        _wait_for(run_sql, "lake.items", 2)
+        with psycopg.connect(changes_database.dsn()) as holder:
+            holder.execute("LOCK TABLE lake.items IN ACCESS EXCLUSIVE MODE")
+            run_sql("INSERT INTO items SELECT repeat('x', 1000) || n, n FROM generate_series(1, 300) AS n")
+            assert process.stderr is not None
+            # A line every few seconds, of which the first ones may be from before.
+            lines = itertools.islice((line for line in process.stderr if " bytes behind" in line), 20)
+            told = next((line for line in lines if _behind(line) > 300_000), "")
         process.send_signal(signal.SIGINT)
         finish(process)
-    assert told.startswith(("orders: 2 rows", "items: 2 rows"))
+    assert told.startswith(("orders: 2 rows", "items: 2 rows", "items: 302 rows"))
+
+
+def _behind(line: str) -> int:
+    return int(line.rpartition(" bytes behind")[0].rpartition(", ")[2].replace(",", ""))
 
 
 def test_stream_that_has_an_end_is_refused(run_pipeline: RunPipeline, changes_variables: Mapping[str, str]) -> None:
