@@ -12,25 +12,21 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TypeVar
 
 from rapidbyte.engine.convoy import Convoy
 from rapidbyte.engine.crew import Crew
 from rapidbyte.engine.division import divide
-from rapidbyte.engine.documents import Reshaped
 from rapidbyte.engine.events import Event, LogLine, StreamFinished, StreamStarted
 from rapidbyte.engine.lane import Lane
 from rapidbyte.engine.movement import Movement
 from rapidbyte.engine.plan import Plan, groups_of
 from rapidbyte.engine.points import reach
 from rapidbyte.engine.rejects import Rejects
-from rapidbyte.errors import ErrorInfo, InternalError, RapidbyteError, SchemaError
-from rapidbyte.model import DataErrorPolicy, Stream, StreamReport, StreamSpec, SyncMode
+from rapidbyte.engine.roster import Roster
+from rapidbyte.errors import RapidbyteError
+from rapidbyte.model import DataErrorPolicy, StreamReport, StreamSpec, SyncMode
 from rapidbyte.wasm import Level
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(eq=False, slots=True)
@@ -59,12 +55,7 @@ class Transfer:
         self._waiting = [_Task(streams) for streams in groups_of(plan.streams)]
         self._at: dict[Movement | Convoy, _Task] = {}  # what the lanes are at
         self._reports: dict[int, StreamReport] = {}
-        self._streams: tuple[Stream, ...] = ()
-        self._reshaped: list[Reshaped] = []  # by the transforms, in order
-        self._lanes: list[Lane] = []
-        self._helpers: list[Lane] = []  # those that were opened to help
-        self._is_helped = plan.parallelism.lanes > 1
-        self._epochs = itertools.count()
+        self._roster = Roster(plan, run_id, crew, rejects)
 
     def execute(self) -> tuple[StreamReport, ...]:
         """Move every stream and return what was moved, in the order of the plan; blocks until all is durable.
@@ -75,10 +66,11 @@ class Transfer:
         while len(self._reports) < len(self._plan.streams):
             self._hand_out()
             self._help()
-            done = self._crew.wait_any({future for lane in self._lanes for future in lane.busy})
-            for lane in self._lanes:
+            done = self._crew.wait_any({future for lane in self._roster.lanes for future in lane.busy})
+            for lane in self._roster.lanes:
                 lane.busy.difference_update(done)
-            self._drop_broken()
+            for failure in self._roster.drop_broken():
+                self._warn(f"The run goes on with {len(self._roster.lanes)} at once: {failure}")
             for movement in tuple(self._at):
                 self._follow(movement)
         self._finish()
@@ -87,104 +79,34 @@ class Transfer:
     def _open_first(self) -> None:
         """Open a lane that has looked all streams up, again where that failed in passing."""
         for attempt in itertools.count(1):
-            lane = self._lane(next(self._epochs))
             try:
-                self._look_up(lane)
+                self._roster.open_first()
             except RapidbyteError as error:
                 # Whatever the destination keeps, this may be repeated: nothing is written yet.
                 wait_s = self._plan.retries.wait_s(error, attempt, has_receipts=True)
                 if wait_s is None:
                     raise
-                self._give_up(lane)
                 self._tell_retry("The start of the run", attempt + 1, wait_s, error)
                 self._pause(wait_s)
             else:
                 return
 
-    def _look_up(self, lane: Lane) -> None:
-        self._reshaped.clear()
-        prepared = lane.prepare_source(self._require_asked, None)
-        for opening in tuple(lane.busy - {prepared}):
-            self._result(lane, opening)
-        self._streams = self._result(lane, prepared)
-        for place in range(len(self._plan.transforms)):
-            self._reshaped.append(self._result(lane, lane.prepare_transform(place, self._streams_after(place))))
-        self._result(lane, lane.prepare_destination(self._streams_after(len(self._reshaped))))
-        lane.busy.clear()
-
-    def _open_for(self, task: _Task) -> Lane:
-        """Open a lane for a task. A table whose changes are read may have changed since the first one saw it."""
-        if self._plan.streams[task.streams[0]].sync_mode is not SyncMode.CDC:
-            return self._open_further()
-        lane = self._lane(next(self._epochs))
-        lane.prepare_source(self._require_same, None)
-        return lane
-
-    def _open_further(self) -> Lane:
-        """Open a lane that sees what the present ones do, if there is one that has seen something yet."""
-        seeing = next((lane for lane in self._lanes if lane.snapshot is not None and lane.failure is None), None)
-        lane = self._lane(next(self._epochs) if seeing is None else seeing.epoch)
-        lane.prepare_source(self._require_same, None if seeing is None else seeing.snapshot)
-        for place in range(len(self._reshaped)):
-            lane.prepare_transform(place, self._streams_after(place))
-        lane.prepare_destination(self._streams_after(len(self._reshaped)))
-        return lane
-
-    def _open_to_finish(self) -> Lane:
-        """Open a lane that can mark the receipts: what the source has by now is of no account."""
-        lane = self._lane(next(self._epochs))
-        lane.prepare_destination(self._streams_after(len(self._reshaped)), are_moved=True)
-        return lane
-
-    def _streams_after(self, transforms: int) -> tuple[Stream, ...]:
-        """Return the streams as they leave so many transforms."""
-        return self._reshaped[transforms - 1].streams if transforms else self._streams
-
-    def _lane(self, epoch: int) -> Lane:
-        lane = Lane(self._plan, self._run_id, self._crew, self._rejects, epoch)
-        self._lanes.append(lane)
-        return lane
-
-    def _result(self, lane: Lane, future: Future[_Result]) -> _Result:
-        """Wait for one future of the first lane. Raises its failure."""
-        while not lane.failure and future not in self._crew.wait_any((future,)):
-            pass
-        if lane.failure is not None:
-            self._crew.stop()
-            raise lane.failure
-        return future.result()
-
-    def _require_asked(self, streams: tuple[Stream, ...]) -> None:
-        if len(streams) != len(self._plan.streams):
-            raise InternalError(
-                f"The source was asked for {len(self._plan.streams)} streams and answered with {len(streams)}.",
-                ErrorInfo("bad_result"),
-            )
-
-    def _require_same(self, streams: tuple[Stream, ...]) -> None:
-        self._require_asked(streams)
-        for spec, found, wanted in zip(self._plan.streams, streams, self._streams, strict=True):
-            if found.columns != wanted.columns and spec.sync_mode is not SyncMode.CDC:
-                raise SchemaError(
-                    f"The table {found.name} changed while the run started. Run again.",
-                    ErrorInfo("schema_changed", details=(("stream", found.name),)),
-                )
-
     def _hand_out(self) -> None:
         """Give each lane without work the next stream whose time has come; lanes that were given up are made anew."""
         now_s = time.monotonic()
-        free = [lane for lane in self._lanes if lane.is_free and not lane.is_copier]
+        free = [lane for lane in self._roster.lanes if lane.is_free and not lane.is_copier]
         for task in [task for task in self._waiting if task.due_at_s <= now_s]:
-            if not free and len(self._lanes) == self._plan.parallelism.lanes:
+            if not free and len(self._roster.lanes) == self._plan.parallelism.lanes:
                 return
             self._waiting.remove(task)
-            self._begin(free.pop() if free else self._open_for(task), task)
+            self._begin(free.pop() if free else self._roster.open_for(task.streams[0]), task)
 
     def _begin(self, lane: Lane, task: _Task) -> None:
         if task.started_s is None:
             task.started_s = time.monotonic()
             for index in task.streams:
-                self._on_event(StreamStarted(self._plan.streams[index].name, self._streams[index].estimated_rows))
+                name, found = self._plan.streams[index].name, self._roster.streams[index]
+                self._on_event(StreamStarted(name, found.estimated_rows))
         movement = self._movement(task.streams)
         self._at[movement] = task
         movement.begin(lane, task.attempt)
@@ -194,8 +116,8 @@ class Transfer:
         spec = plan.streams[index]
         if spec.sync_mode is SyncMode.CDC:
             return Convoy(streams, plan.streams, self._run_id, self._rejects, plan.parallelism)
-        division = divide(spec, self._streams[index], plan.parallelism)
-        is_whole = any(index in reshaped.whole for reshaped in self._reshaped)
+        division = divide(spec, self._roster.streams[index], plan.parallelism)
+        is_whole = self._roster.is_whole(index)
         return Movement(index, spec, self._run_id, self._rejects, division, is_whole=is_whole)
 
     def _help(self) -> None:
@@ -206,34 +128,20 @@ class Transfer:
                 continue
             missing = movement.wanted
             epoch = movement.lanes[0].epoch
-            for lane in [lane for lane in self._lanes if lane.is_free and lane.epoch == epoch][:missing]:
+            for lane in [lane for lane in self._roster.lanes if lane.is_free and lane.epoch == epoch][:missing]:
                 movement.join(lane)
                 missing -= 1
-            opening = sum(lane.stream is None and bool(lane.busy) for lane in self._lanes)
-            room = self._plan.parallelism.lanes - len(self._lanes) if self._is_helped else 0
-            self._helpers += [self._open_further() for _ in range(min(missing - opening, room))]
+            opening = sum(lane.stream is None and bool(lane.busy) for lane in self._roster.lanes)
+            self._roster.open_helpers(missing - opening)
 
     def _help_to_copy(self, convoy: Convoy) -> None:
         """The same for first copies, which are made by lanes that see what the snapshot of these shows."""
-        for lane in [lane for lane in self._lanes if lane.is_copier and lane.is_free]:
+        for lane in [lane for lane in self._roster.lanes if lane.is_copier and lane.is_free]:
             convoy.join(lane)
             if lane.is_free and convoy.is_helped_enough:
-                self._give_up(lane)
-        waiting = sum(lane.is_copier and lane.stream is None for lane in self._lanes)
-        room = self._plan.parallelism.lanes - len(self._lanes) if self._is_helped else 0
-        for _ in range(min(convoy.wanted - waiting, room)):
-            self._helpers.append(self._lane(next(self._epochs)))
-            convoy.prepare(self._helpers[-1])
-
-    def _drop_broken(self) -> None:
-        """Do without helpers that could not be opened; without any other lane, a run fails."""
-        for lane in [lane for lane in self._lanes if lane.failure is not None and lane.stream is None]:
-            assert lane.failure is not None
-            if lane not in self._helpers:
-                raise lane.failure
-            self._is_helped = False
-            self._give_up(lane)
-            self._warn(f"The run goes on with {len(self._lanes)} at once: {lane.failure}")
+                self._roster.give_up(lane)
+        waiting = sum(lane.is_copier and lane.stream is None for lane in self._roster.lanes)
+        self._roster.open_copiers(convoy.wanted - waiting, convoy.prepare)
 
     def _follow(self, movement: Movement | Convoy) -> None:
         if movement.failure is not None:
@@ -254,7 +162,7 @@ class Transfer:
         if wait_s is None:
             raise error
         for lane in reversed(movement.lanes):  # the first one last: it takes back what the others have written
-            self._give_up(lane)
+            self._roster.give_up(lane)
         self._give_up_copiers(movement)
         task.attempt += 1
         task.due_at_s = time.monotonic() + wait_s
@@ -262,14 +170,10 @@ class Transfer:
         names = ", ".join(self._plan.streams[stream].name for stream in task.streams)
         self._tell_retry(names, task.failures + 1, wait_s, error)
 
-    def _give_up(self, lane: Lane) -> None:
-        self._lanes.remove(lane)
-        lane.give_up()
-
     def _give_up_copiers(self, movement: Movement | Convoy) -> None:
         """Give up what was to help with copies that are over."""
-        for lane in [lane for lane in self._lanes if lane.is_copier and isinstance(movement, Convoy)]:
-            self._give_up(lane)
+        for lane in [lane for lane in self._roster.lanes if lane.is_copier and isinstance(movement, Convoy)]:
+            self._roster.give_up(lane)
 
     def _tell_retry(self, what: str, attempt: int, wait_s: float, error: BaseException) -> None:
         self._warn(f"{what} failed: {error} Attempt {attempt} of {self._plan.retries.attempts} begins in {wait_s:g} s.")
@@ -298,9 +202,9 @@ class Transfer:
     def _finish(self) -> None:
         """Have the receipts marked, so that the next run begins anew."""
         reach("engine.before_finish")
-        for lane in [lane for lane in self._lanes if not lane.is_free]:  # a helper that opened too late
-            self._give_up(lane)
-        lane = self._lanes[0] if self._lanes else self._open_to_finish()
+        for lane in [lane for lane in self._roster.lanes if not lane.is_free]:  # a helper that opened too late
+            self._roster.give_up(lane)
+        lane = self._roster.lanes[0] if self._roster.lanes else self._roster.open_to_finish()
         for attempt in itertools.count(1):
             lane.finish()
             while lane.busy and lane.failure is None:
@@ -313,7 +217,7 @@ class Transfer:
             self._tell_retry("The end of the run", attempt + 1, wait_s, lane.failure)
             lane.give_up()
             self._pause(wait_s, is_last=True)
-            lane = self._open_to_finish()
+            lane = self._roster.open_to_finish()
         reach("engine.finished")
 
     def _pause(self, wait_s: float, *, is_last: bool = False) -> None:
