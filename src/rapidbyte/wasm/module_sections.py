@@ -14,10 +14,10 @@ _START = 8
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section: its id, and its payload without id and size."""
+    """One section: its id, and a view of its payload, without id and size; that of the code may be very large."""
 
     identity: int
-    payload: bytes
+    payload: memoryview
 
 
 def custom_section(wasm: bytes, name: str) -> bytes | None:
@@ -27,7 +27,7 @@ def custom_section(wasm: bytes, name: str) -> bytes | None:
         if section.identity == _CUSTOM:
             length, position = _unsigned(section.payload, 0)
             if section.payload[position : position + length] == wanted:
-                return section.payload[position + length :]
+                return bytes(section.payload[position + length :])
     return None
 
 
@@ -39,6 +39,7 @@ def has_start_function(wasm: bytes) -> bool:
 def _sections(wasm: bytes) -> Iterator[Section]:
     if not wasm.startswith(_PREAMBLE):
         raise ConnectorInvalidError("The file is not a WebAssembly module. Give the path of a connector's .wasm file.")
+    view = memoryview(wasm)
     position = len(_PREAMBLE)
     while position < len(wasm):
         identity = wasm[position]
@@ -46,10 +47,10 @@ def _sections(wasm: bytes) -> Iterator[Section]:
         position = start + size
         if position > len(wasm):
             raise _truncated()
-        yield Section(identity, wasm[start:position])
+        yield Section(identity, view[start:position])
 
 
-def _unsigned(data: bytes, position: int) -> tuple[int, int]:
+def _unsigned(data: bytes | memoryview, position: int) -> tuple[int, int]:
     """Decode an unsigned LEB128 of at most 32 bits; return it and where it ends."""
     value = 0
     for shift in range(0, 35, 7):
