@@ -56,7 +56,9 @@ def test_refused_port_names_host_and_port(run_pipeline: RunPipeline) -> None:
         unused.bind(("127.0.0.1", 0))  # bound, but nobody listens
         port = unused.getsockname()[1]
         with pytest.raises(NetworkError, match=rf"^No connection to 127\.0\.0\.1:{port}: "):
-            run_pipeline("fixtures/pipelines/full_refresh.yaml", PGPORT=str(port))
+            run_pipeline(
+                "fixtures/pipelines/impatient.yaml", STREAM="users", SOURCE_HOST="127.0.0.1", SOURCE_PORT=str(port)
+            )
 
 
 def test_missing_database_is_an_error_of_the_configuration(run_pipeline: RunPipeline) -> None:
