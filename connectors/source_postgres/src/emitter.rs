@@ -66,13 +66,15 @@ impl Emitter {
         sdk::emit(schema_frame(self.batch.schema())?, &metadata)
     }
 
-    /// Take one tuple of `size` bytes, behind a batch of those before where it would make that too large; fields that
-    /// follow those of the table are left.
+    /// Whether a tuple of `size` bytes goes into the batch of those before; one that is large goes alone, whatever its size.
+    #[inline]
+    pub(crate) fn has_room(&self, size: usize) -> bool {
+        self.is_empty() || self.size_bytes() + self.size_of(size) <= self.most_bytes
+    }
+
+    /// Take one tuple of `size` bytes; fields that follow those of the table are left.
     #[inline]
     pub(crate) fn push(&mut self, fields: &mut Fields<'_>, size: usize) -> Result<()> {
-        if !self.is_empty() && self.size_bytes() + self.size_of(size) > self.most_bytes {
-            self.emit_batch(None)?;
-        }
         let whole = *fields;
         if let Err(error) = self.batch.push(fields) {
             *fields = whole;

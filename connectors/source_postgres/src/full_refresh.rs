@@ -75,6 +75,9 @@ fn pass_on(connection: &mut Connection<Socket>, table: &Table, emitter: &mut Emi
             continue;
         };
         let size = size_of::<i16>() + fields.remaining();
+        if !emitter.has_room(size) {
+            emitter.emit_batch(None)?;
+        }
         emitter.push(&mut fields, size)?;
         fields.finish()?;
         if emitter.is_full() {

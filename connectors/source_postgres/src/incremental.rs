@@ -53,6 +53,9 @@ pub(crate) fn read(
             continue;
         };
         let row = Row::split(body, fields, table.columns.len() + 1, &mut ranges)?;
+        if !emitter.has_room(body.len()) {
+            emitter.emit_batch(taken.position_of_batch()?)?;
+        }
         taken.push(row.cursor(), |out| row.write_identity(&identity, out));
         if start.known.as_mut().is_some_and(|known| known.take(row)) {
             continue;
