@@ -132,6 +132,23 @@ def test_large_transaction_comes_whole(sync: Sync, run_sql: Sql, checkpoint_rows
     assert sync().rows_written == 0
 
 
+def test_large_transaction_takes_no_more_locks_than_a_small_one(sync: Sync, run_sql: Sql) -> None:
+    sync()
+    run_sql("""
+        CREATE TABLE made (name text);
+        CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS
+        'BEGIN INSERT INTO public.made SELECT object_identity FROM pg_event_trigger_ddl_commands(); END';
+        CREATE EVENT TRIGGER notes ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION note()
+    """)
+    run_sql("INSERT INTO items SELECT 'many ' || n, n FROM generate_series(1, 20000) AS n")
+    assert sync().rows_written == 20_000
+    # What is made and dropped in a transaction is locked up to its end: one stage for each stream.
+    assert run_sql("SELECT name FROM made ORDER BY name") == [
+        ("pg_temp.rapidbyte_stage_0",),
+        ("pg_temp.rapidbyte_stage_1",),
+    ]
+
+
 _WIDE = "INSERT INTO orders (id, big) SELECT {}, string_agg(md5(n::text), '') FROM generate_series(1, {} / 32) AS n"
 
 

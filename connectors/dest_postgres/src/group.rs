@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::changes::{EventPlan, Order, Round, Statements, Tables, Target, deferred};
 use crate::commit;
+use crate::load::make_stage;
 use crate::plan::Plan;
 use crate::prepared::{Prepared, Terms};
 use crate::receipt::{self, Progress};
@@ -198,7 +199,10 @@ impl<'a> GroupWriter<'a> {
                 self.connection.execute(&statements.create_stage())?;
                 Some((events, statements))
             }
-            None => None,
+            None => {
+                make_stage(self.connection, &plan, member.assignment.method)?;
+                None
+            }
         };
         member.inflow = Some(Inflow { reader, plan, applied });
         if !is_new {

@@ -4,7 +4,7 @@ use pgwire::{Connection, identifier, oid};
 use sdk::{Category, Error, Result, Socket, WriteMode};
 
 use crate::key;
-use crate::plan::{Cast, Plan, PlannedColumn, STAGE, cast};
+use crate::plan::{Cast, Plan, PlannedColumn, cast};
 use crate::prepared::Prepared;
 
 /// What becomes of the rows that the table has.
@@ -52,12 +52,12 @@ impl Plan {
             .filter(|column| column.target.is_nullable && key.contains(&column.target.name))
             .map(|column| format!("{} IS NULL", identifier(&column.target.name)))
             .collect();
-        (!nullable.is_empty()).then(|| format!("SELECT 1 FROM {STAGE} WHERE {} LIMIT 1", nullable.join(" OR ")))
+        (!nullable.is_empty()).then(|| format!("SELECT 1 FROM {} WHERE {} LIMIT 1", self.stage, nullable.join(" OR ")))
     }
 
     /// For each column of another type a query that finds a value which the cast would change.
     pub(crate) fn coercion_queries(&self) -> Vec<(String, String)> {
-        self.coercions_of(STAGE)
+        self.coercions_of(&self.stage)
     }
 
     /// The same for rows that are staged elsewhere.
@@ -87,7 +87,8 @@ impl Plan {
             Some(format!("{} {operator} old.{name}", cast(column, format!("new.{name}"))))
         });
         let same = same.collect::<Vec<_>>().join(" AND ");
-        Some(format!("DELETE FROM {} AS old WHERE NOT EXISTS (SELECT 1 FROM {STAGE} AS new WHERE {same})", self.table))
+        let (table, stage) = (&self.table, &self.stage);
+        Some(format!("DELETE FROM {table} AS old WHERE NOT EXISTS (SELECT 1 FROM {stage} AS new WHERE {same})"))
     }
 
     /// Move what was staged into the table, cast by the server. The order of a fresh stage is that of its arrival.
@@ -103,9 +104,10 @@ impl Plan {
             _ => (String::new(), String::new()),
         };
         format!(
-            "INSERT INTO {} {} OVERRIDING SYSTEM VALUE SELECT {distinct}{values} FROM {STAGE}{order}{}",
+            "INSERT INTO {} {} OVERRIDING SYSTEM VALUE SELECT {distinct}{values} FROM {}{order}{}",
             self.table,
             self.column_list(),
+            self.stage,
             self.on_conflict()
         )
     }
@@ -145,7 +147,7 @@ impl Plan {
             }
         }
         if let Some(statement) = self.pruning_statement() {
-            connection.execute(&format!("ANALYZE {STAGE}"))?;
+            connection.execute(&format!("ANALYZE {}", self.stage))?;
             connection.execute(&statement)?;
         }
         let landed = connection.execute_counted(&self.unstage_statement())?;
@@ -194,7 +196,7 @@ mod tests {
             column("span", ("interval", 1186), Encoding::CastFromText, true),
             column("note", ("text", oid::TEXT), Encoding::Text, true),
         ];
-        Plan { table: r#""s"."t""#.into(), columns, way }
+        Plan { table: r#""s"."t""#.into(), stage: "pg_temp.rapidbyte_stage_0".into(), columns, way }
     }
 
     fn key(names: &[&str]) -> Vec<String> {
@@ -206,7 +208,7 @@ mod tests {
     #[test]
     fn staged_rows_are_cast_on_their_way() {
         let plan = plan(Way::Append);
-        let expected = format!(r#"{INSERT}"id", "span"::interval, "note" FROM pg_temp.rapidbyte_stage"#);
+        let expected = format!(r#"{INSERT}"id", "span"::interval, "note" FROM pg_temp.rapidbyte_stage_0"#);
         assert_eq!(plan.unstage_statement(), expected);
         assert_eq!((plan.clearing_statement(), plan.pruning_statement(), plan.null_key_query()), (None, None, None));
     }
@@ -220,7 +222,7 @@ mod tests {
     fn the_last_of_several_rows_with_one_key_wins() {
         let statement = plan(Way::Upsert { key: key(&["id", "span"]), is_unique: false }).unstage_statement();
         let expected = format!(
-            r#"{INSERT}DISTINCT ON ("id", "span"::interval) "id", "span"::interval, "note" FROM pg_temp.rapidbyte_stage ORDER BY "id", "span"::interval, ctid DESC ON CONFLICT ("id", "span") DO UPDATE SET "span" = EXCLUDED."span", "note" = EXCLUDED."note""#
+            r#"{INSERT}DISTINCT ON ("id", "span"::interval) "id", "span"::interval, "note" FROM pg_temp.rapidbyte_stage_0 ORDER BY "id", "span"::interval, ctid DESC ON CONFLICT ("id", "span") DO UPDATE SET "span" = EXCLUDED."span", "note" = EXCLUDED."note""#
         );
         assert_eq!(statement, expected);
     }
@@ -231,11 +233,11 @@ mod tests {
         let update = r#" ON CONFLICT ("id", "span", "note") DO UPDATE SET "span" = EXCLUDED."span""#;
         assert!(plan.unstage_statement().ends_with(update));
         plan.columns.remove(1);
-        let nothing = r#"FROM pg_temp.rapidbyte_stage ON CONFLICT ("id", "note") DO NOTHING"#;
+        let nothing = r#"FROM pg_temp.rapidbyte_stage_0 ON CONFLICT ("id", "note") DO NOTHING"#;
         assert!(plan.unstage_statement().ends_with(nothing));
         assert_eq!(
             plan.null_key_query().as_deref(),
-            Some(r#"SELECT 1 FROM pg_temp.rapidbyte_stage WHERE "note" IS NULL LIMIT 1"#)
+            Some(r#"SELECT 1 FROM pg_temp.rapidbyte_stage_0 WHERE "note" IS NULL LIMIT 1"#)
         );
     }
 
@@ -247,7 +249,7 @@ mod tests {
         assert_eq!(
             plan.pruning_statement().as_deref(),
             Some(
-                r#"DELETE FROM "s"."t" AS old WHERE NOT EXISTS (SELECT 1 FROM pg_temp.rapidbyte_stage AS new WHERE new."id" OPERATOR(pg_catalog.=) old."id")"#
+                r#"DELETE FROM "s"."t" AS old WHERE NOT EXISTS (SELECT 1 FROM pg_temp.rapidbyte_stage_0 AS new WHERE new."id" OPERATOR(pg_catalog.=) old."id")"#
             )
         );
         let update = r#"ON CONFLICT ("id") DO UPDATE SET "span" = EXCLUDED."span", "note" = EXCLUDED."note""#;

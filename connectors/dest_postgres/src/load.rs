@@ -39,13 +39,7 @@ enum Courier {
 impl Load {
     /// Begin inside the transaction of the rows.
     pub(crate) fn begin(connection: &mut Connection<Socket>, plan: &Plan, method: LoadMethod) -> Result<Load> {
-        let is_direct = match method {
-            LoadMethod::Copy => plan.is_copied_directly(),
-            LoadMethod::Insert => plan.is_inserted_directly(),
-        };
-        if !is_direct {
-            connection.execute(&plan.create_stage_statement())?;
-        }
+        let is_staged = is_staged(plan, method);
         let courier = match method {
             LoadMethod::Copy => {
                 connection.begin_copy_in(&plan.copy_statement())?;
@@ -56,7 +50,7 @@ impl Load {
                 Courier::Insert { messages: Vec::with_capacity(SEND_BYTES), pending: 0, inserted: 0, tuple: Vec::new() }
             }
         };
-        Ok(Load { courier, is_staged: !is_direct, sent_rows: 0 })
+        Ok(Load { courier, is_staged, sent_rows: 0 })
     }
 
     /// Send the rows of a batch.
@@ -118,9 +112,9 @@ impl Load {
     }
 
     /// Make room for another load of this transaction.
-    pub(crate) fn clear(&mut self, connection: &mut Connection<Socket>) -> Result<()> {
+    pub(crate) fn clear(&mut self, connection: &mut Connection<Socket>, plan: &Plan) -> Result<()> {
         if self.is_staged {
-            connection.execute("DROP TABLE pg_temp.rapidbyte_stage")?;
+            connection.execute(&format!("TRUNCATE {}", plan.stage))?;
         }
         Ok(())
     }
@@ -131,6 +125,21 @@ impl Load {
             connection.fail_copy_in("rapidbyte: the stream was not read to its end")?;
         }
         Ok(())
+    }
+}
+
+/// Make what the loads of a plan need besides its table, inside of a transaction.
+pub(crate) fn make_stage(connection: &mut Connection<Socket>, plan: &Plan, method: LoadMethod) -> Result<()> {
+    if is_staged(plan, method) {
+        connection.execute(&plan.create_stage_statement())?;
+    }
+    Ok(())
+}
+
+fn is_staged(plan: &Plan, method: LoadMethod) -> bool {
+    match method {
+        LoadMethod::Copy => !plan.is_copied_directly(),
+        LoadMethod::Insert => !plan.is_inserted_directly(),
     }
 }
 

@@ -12,9 +12,6 @@ use crate::prepared::Prepared;
 use crate::target::{TargetColumn, TargetName};
 
 const TYPE_KEY: &str = "rapidbyte.type";
-/// Where rows wait whose values the server must cast, or which it must merge; gone with the transaction.
-pub(crate) const STAGE: &str = "pg_temp.rapidbyte_stage";
-
 /// One column of the stream and of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlannedColumn {
@@ -51,6 +48,9 @@ impl PlannedColumn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) table: String,
+    /// Where rows wait whose values the server must cast, or which it must merge: a table of the session's own, which is
+    /// empty after each transaction.
+    pub(crate) stage: String,
     pub(crate) columns: Vec<PlannedColumn>,
     pub(crate) way: Way,
 }
@@ -89,7 +89,8 @@ impl Plan {
                 None => return Err(column_missing(&prepared.name, field)),
             }
         }
-        Ok(Plan { table: prepared.name.quoted(), columns, way })
+        let stage = format!("pg_temp.rapidbyte_stage_{}", prepared.index);
+        Ok(Plan { table: prepared.name.quoted(), stage, columns, way })
     }
 
     /// Fit a stream to a table that is filled in the place of its own.
@@ -127,20 +128,23 @@ impl Plan {
     }
 
     pub(crate) fn copy_statement(&self) -> String {
-        let into = if self.is_copied_directly() { self.table.as_str() } else { STAGE };
+        let into = if self.is_copied_directly() { &self.table } else { &self.stage };
         format!("COPY {into} {} FROM STDIN (FORMAT binary)", self.column_list())
     }
 
+    /// Make the stage, whatever was left of an earlier one. Once for all batches: each table that is made and dropped in a
+    /// transaction is locked up to its end.
     pub(crate) fn create_stage_statement(&self) -> String {
         let columns = self.columns.iter();
         let columns = columns.map(|column| format!("{} {}", identifier(&column.target.name), sent_type(column)));
-        format!("CREATE TEMPORARY TABLE rapidbyte_stage ({}) ON COMMIT DROP", columns.collect::<Vec<_>>().join(", "))
+        let (stage, columns) = (&self.stage, columns.collect::<Vec<_>>().join(", "));
+        format!("DROP TABLE IF EXISTS {stage}; CREATE TEMPORARY TABLE {stage} ({columns}) ON COMMIT DELETE ROWS")
     }
 
     /// INSERT of one row of binary parameters.
     pub(crate) fn insert_statement(&self) -> String {
         let is_direct = self.is_inserted_directly();
-        let into = if is_direct { self.table.as_str() } else { STAGE };
+        let into = if is_direct { &self.table } else { &self.stage };
         if self.columns.is_empty() {
             return format!("INSERT INTO {into} DEFAULT VALUES");
         }
@@ -290,9 +294,9 @@ mod tests {
             (plan.create_stage_statement(), plan.copy_statement(), plan.insert_statement(), plan.parameter_oids())
         });
         let expected = (
-            r#"CREATE TEMPORARY TABLE rapidbyte_stage ("id" integer, "span" pg_catalog.text) ON COMMIT DROP"#
+            r#"DROP TABLE IF EXISTS pg_temp.rapidbyte_stage_0; CREATE TEMPORARY TABLE pg_temp.rapidbyte_stage_0 ("id" integer, "span" pg_catalog.text) ON COMMIT DELETE ROWS"#
                 .to_owned(),
-            r#"COPY pg_temp.rapidbyte_stage ("id", "span") FROM STDIN (FORMAT binary)"#.to_owned(),
+            r#"COPY pg_temp.rapidbyte_stage_0 ("id", "span") FROM STDIN (FORMAT binary)"#.to_owned(),
             r#"INSERT INTO "s"."t" ("id", "span") OVERRIDING SYSTEM VALUE VALUES ($1, $2::interval)"#.to_owned(),
             vec![oid::INT4, oid::TEXT],
         );
@@ -315,11 +319,11 @@ mod tests {
             (plan.create_stage_statement(), plan.unstage_statement(), plan.coercion_queries(), plan.parameter_oids())
         });
         let expected = (
-            r#"CREATE TEMPORARY TABLE rapidbyte_stage ("n" bigint, "j" pg_catalog.text) ON COMMIT DROP"#.to_owned(),
-            r#"INSERT INTO "s"."t" ("n", "j") OVERRIDING SYSTEM VALUE SELECT "n"::bigint::integer, "j"::jsonb::json FROM pg_temp.rapidbyte_stage"#.to_owned(),
+            r#"DROP TABLE IF EXISTS pg_temp.rapidbyte_stage_0; CREATE TEMPORARY TABLE pg_temp.rapidbyte_stage_0 ("n" bigint, "j" pg_catalog.text) ON COMMIT DELETE ROWS"#.to_owned(),
+            r#"INSERT INTO "s"."t" ("n", "j") OVERRIDING SYSTEM VALUE SELECT "n"::bigint::integer, "j"::jsonb::json FROM pg_temp.rapidbyte_stage_0"#.to_owned(),
             vec![
-                ("n".to_owned(), r#"SELECT 1 FROM pg_temp.rapidbyte_stage WHERE "n"::bigint::integer::bigint::pg_catalog.text IS DISTINCT FROM "n"::bigint::pg_catalog.text LIMIT 1"#.to_owned()),
-                ("j".to_owned(), r#"SELECT 1 FROM pg_temp.rapidbyte_stage WHERE "j"::jsonb::json::jsonb::pg_catalog.text IS DISTINCT FROM "j"::jsonb::pg_catalog.text LIMIT 1"#.to_owned()),
+                ("n".to_owned(), r#"SELECT 1 FROM pg_temp.rapidbyte_stage_0 WHERE "n"::bigint::integer::bigint::pg_catalog.text IS DISTINCT FROM "n"::bigint::pg_catalog.text LIMIT 1"#.to_owned()),
+                ("j".to_owned(), r#"SELECT 1 FROM pg_temp.rapidbyte_stage_0 WHERE "j"::jsonb::json::jsonb::pg_catalog.text IS DISTINCT FROM "j"::jsonb::pg_catalog.text LIMIT 1"#.to_owned()),
             ],
             vec![oid::INT8, oid::TEXT],
         );

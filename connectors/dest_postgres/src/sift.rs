@@ -63,7 +63,7 @@ impl Sieve<'_> {
         let loaded = load
             .write(connection, self.plan, batch)
             .and_then(|()| load.finish(connection, self.plan))
-            .and_then(|()| load.clear(connection));
+            .and_then(|()| load.clear(connection, self.plan));
         if loaded.is_err() {
             load.abandon(connection)?;
         }

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::commit;
 use crate::landing::Way;
-use crate::load::{Load, LoadMethod};
+use crate::load::{Load, LoadMethod, make_stage};
 use crate::plan::{Plan, source_columns};
 use crate::prepared::Prepared;
 use crate::receipt::{self, Progress, Run};
@@ -228,6 +228,7 @@ fn begin_load(
     if let Some(statement) = plan.clearing_statement() {
         connection.execute(&statement)?;
     }
+    make_stage(connection, &plan, assignment.method)?;
     let load = begin_loading(connection, &plan, assignment)?;
     Ok((plan, load))
 }

@@ -232,7 +232,7 @@ mod tests {
             column(0, "id", ("integer", oid::INT4), Encoding::Int32),
             column(1, "span", ("interval", 1186), Encoding::CastFromText),
         ];
-        let plan = Plan { table: r#""s"."t""#.into(), columns, way: Way::Append };
+        let plan = Plan { table: r#""s"."t""#.into(), stage: String::new(), columns, way: Way::Append };
         Statements { stage: "stage".into(), plan, key: vec![0], deletes }
     }
 
