@@ -20,8 +20,9 @@ _FEW_ROWS = 10
 _MANY_TIMES = 5
 _DEFAULT = "auto"
 
-# Room for a run between checkpoints; durability is as Postgres comes.
-_SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
+# Room for a run between checkpoints, whose files of the log stay: to make one anew takes as long as to write it, and would
+# fall on one run or another. Durability is as Postgres comes.
+_SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB", "min_wal_size": "4GB"}
 
 
 @dataclass(frozen=True, slots=True)
