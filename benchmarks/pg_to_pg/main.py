@@ -20,8 +20,8 @@ _FEW_ROWS = 10
 _MANY_TIMES = 5
 _DEFAULT = "auto"
 
-# Room for a run between checkpoints, whose files of the log stay: to make one anew takes as long as to write it, and would
-# fall on one run or another. Durability is as Postgres comes.
+# Room for a run between checkpoints, and the log's files stay: to make them anew takes as long as to write them, and
+# would fall on one run and not on the next. Durability is as Postgres comes.
 _SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "4GB", "min_wal_size": "4GB"}
 
 
