@@ -10,7 +10,8 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 _ANNOTATIONS = frozenset(
@@ -121,7 +122,18 @@ def _wrong_type(schema: Schema, value: object) -> str | None:
     names = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
     if any(_is_a(value, name) for name in names):
         return None
-    return f"it is {_name_of(value)}, not {' or '.join(names)}"
+    return f"it is {_name_of(value)}, not {' or '.join(names)}{_remedy(names, value)}"
+
+
+def _remedy(names: Sequence[str], value: object) -> str:
+    """Say how to write a value that is another one for its quotes alone."""
+    if isinstance(value, (int, float)) and "string" in names:
+        return "; put it in quotes"
+    if isinstance(value, str):
+        with suppress(ValueError, RecursionError):
+            unquoted = json.loads(value)
+            return "; leave its quotes out" if any(_is_a(unquoted, name) for name in names) else ""
+    return ""
 
 
 def _is_a(value: object, name: str) -> bool:
