@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -14,6 +13,7 @@ import pytest
 from harness.fix_changes import Sql, Sync
 from harness.fix_kills import KillRun
 from harness.fix_pipelines import RunPipeline
+from harness.held_copies import end_one, holding
 from harness.kill_points import OF_SHARED_COPIES
 from harness.oracle import TableName, assert_same_table
 from harness.profiles import is_nightly
@@ -33,26 +33,6 @@ _KEYS = {"orders": ("id",), "items": ("part", "id"), "labels": ("name",)}
 _COLUMNS = {"orders": ("id", "note", "at"), "items": ("part", "id", "amount"), "labels": ("name", "colour")}
 _MODES = ("append", "upsert")
 
-# Whoever fills a table on its way waits for a lock that the test holds; no transaction is open for it, for which the
-# slot of a snapshot would wait.
-_HOLD = """
-    CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql
-    AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END';
-    CREATE FUNCTION public.hold() RETURNS event_trigger LANGUAGE plpgsql AS $$
-    DECLARE made text;
-    BEGIN
-        FOR made IN SELECT object_identity FROM pg_event_trigger_ddl_commands()
-            WHERE command_tag = 'CREATE TABLE' AND object_identity LIKE '\\_rapidbyte.share\\_%'
-        LOOP
-            EXECUTE 'CREATE TRIGGER waits BEFORE INSERT ON ' || made || ' FOR EACH ROW EXECUTE FUNCTION public.wait()';
-        END LOOP;
-    END $$;
-    CREATE EVENT TRIGGER holding ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION public.hold()
-"""
-_WAITING = """
-    SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND NOT granted
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 # Sessions that have begun to copy, by table, and how many snapshots they see.
 _READERS = """
     SELECT substring(query FROM 'FROM "public"."(\\w+)" WHERE ctid'), count(*) FROM pg_stat_activity
@@ -86,22 +66,10 @@ def copy(run_pipeline: RunPipeline, changes_variables: Mapping[str, str]) -> Syn
     return lambda **more: run_pipeline(PIPELINE, **{**changes_variables, "STREAMS": _ALL, **more})
 
 
-@contextmanager
-def _held(run_sql: Sql) -> Iterator[Callable[[], int]]:
-    """Have whoever fills a copy wait for the end of the block; how many do."""
-    run_sql(_HOLD)
-    run_sql("SELECT pg_advisory_lock(1)")
-    try:
-        yield lambda: int(run_sql(_WAITING)[0][0])
-    finally:
-        run_sql("SELECT pg_advisory_unlock(1)")
-        run_sql("DROP EVENT TRIGGER holding")
-
-
 def _copy_and_write(run_sql: Sql, run: Callable[[], RunReport], lanes: int) -> tuple[RunReport, dict[str, int]]:
     """Run, and write once so many lanes are at the copies; the report, and how many read which table then."""
     with ThreadPoolExecutor(1) as pool:
-        with _held(run_sql) as waiting:
+        with holding(run_sql) as waiting:
             running = pool.submit(run)
             wait_until(lambda: waiting() == lanes or running.done(), f"{lanes} lanes to copy")
             assert waiting() == lanes
@@ -263,10 +231,10 @@ def test_lane_that_fails_is_one_failure_of_the_attempt(
     copy: Sync, run_sql: Sql, changes_session: psycopg.Connection, mode: str
 ) -> None:
     with ThreadPoolExecutor(1) as pool:
-        with _held(run_sql) as waiting:
+        with holding(run_sql) as waiting:
             running = pool.submit(lambda: copy(WRITE_MODE=mode, STREAMS=_streams("orders")))
             wait_until(lambda: waiting() == 3 or running.done(), "three lanes to copy")
-            run_sql(_WAITING.replace("count(*)", "pg_terminate_backend(max(pid))"))
+            end_one(run_sql)
             run_sql("INSERT INTO orders VALUES (18001, 'late')")
             wait_until(lambda: waiting() < 3 or running.done(), "the attempt to end")
         (orders,) = running.result().streams

@@ -1,0 +1,108 @@
+"""One pipeline of changes and of full refreshes: the lanes that copy the one and the other are shared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import psycopg
+import pytest
+
+from harness.fix_changes import Sql, Sync
+from harness.fix_kills import KillRun
+from harness.oracle import TableName, assert_same_table
+from harness.profiles import is_nightly
+
+SEED = "fixtures/sql/first_copies.sql"
+PIPELINE = "fixtures/pipelines/first_copies.yaml"
+
+_KINDS: Mapping[str, Mapping[str, str]] = {
+    "changes": {"sync_mode": "cdc"},
+    "refresh": {"sync_mode": "full_refresh", "write_mode": "append"},
+}
+_MORE_ITEMS = "INSERT INTO items SELECT 7, n, n FROM generate_series(20001, 60000) AS n"  # enough for three lanes
+_ROWS = {"orders": 18_000, "items": 60_000, "labels": 3}
+_MEANWHILE = (
+    "INSERT INTO orders VALUES (18001, 'late')",
+    "UPDATE orders SET note = 'late' WHERE id IN (1, 9000, 18000)",
+    "DELETE FROM orders WHERE id = 17999",
+    "UPDATE labels SET colour = 'late' WHERE name = 'a'",
+)
+_CHANGES = 6  # of rows
+_MODES = ("append", "upsert")  # of the changes
+_KILLS = (  # by lanes: the one stream is moved or on its way, and the other is not
+    ("1", "destination.committed:2"),
+    ("1", "engine.moved"),
+    ("3", "destination.share_opened:3"),
+    ("3", "destination.part_committed"),
+    ("3", "destination.before_publish:2"),
+    ("3", "destination.committed:2"),
+    ("3", "engine.moved"),
+)
+
+
+def _streams(**kinds: str) -> str:
+    return json.dumps([{"name": name, **_KINDS[kind]} for name, kind in kinds.items()])
+
+
+STREAMS = _streams(orders="changes", items="refresh", labels="changes")
+
+
+def _require_exact(run_sql: Sql, session: psycopg.Connection, mode: str, refreshes: int) -> None:
+    """Check that the refreshed table has its rows so often, and the others as they are, or each event once."""
+    assert_same_table(session, TableName("public", "items"), TableName("lake", "items"), copies=refreshes)
+    for table, key in (("orders", "id"), ("labels", "name")):
+        if mode == "upsert":
+            assert_same_table(session, TableName("public", table), TableName("lake", table))
+            continue
+        copied = f"SELECT {key} FROM lake.{table} WHERE _rb_op = 'snapshot'"
+        changed = f"SELECT {key} FROM lake.{table} WHERE _rb_op <> 'snapshot'"
+        counts = f"SELECT count(*), count(DISTINCT {key}) FROM ({copied}) AS copied"
+        assert run_sql(counts) == [(_ROWS[table], _ROWS[table])]
+        assert run_sql(f"SELECT {key} FROM public.{table} EXCEPT ({copied} UNION ALL {changed})") == []
+
+
+@pytest.mark.parametrize("mode", _MODES)
+@pytest.mark.parametrize("lanes", ["1", "3"])
+def test_changes_and_refreshes_of_one_pipeline_are_exact_however_many_copy(
+    sync: Sync, run_sql: Sql, changes_session: psycopg.Connection, lanes: str, mode: str
+) -> None:
+    run_sql(_MORE_ITEMS)
+    report = sync(WRITE_MODE=mode, LANES=lanes)
+    assert {stream.name: (stream.rows_read, stream.rows_written) for stream in report.streams} == {
+        name: (rows, rows) for name, rows in _ROWS.items()
+    }
+    _require_exact(run_sql, changes_session, mode, refreshes=1)
+    for statement in _MEANWHILE:
+        run_sql(statement)
+    again = sync(WRITE_MODE=mode, LANES=lanes)
+    assert again.rows_written == _CHANGES + _ROWS["items"]
+    _require_exact(run_sql, changes_session, mode, refreshes=2)
+    assert run_sql("SELECT stream, is_complete, is_finished FROM _rapidbyte.receipts ORDER BY stream") == [
+        (name, True, True) for name in sorted(_ROWS)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lanes", "point", "mode"),
+    [
+        (lanes, point, mode)
+        for turn, mode in enumerate(_MODES)
+        for place, (lanes, point) in enumerate(_KILLS)
+        if is_nightly() or place % len(_MODES) == turn
+    ],
+)
+def test_run_of_both_that_is_killed_ends_as_if_it_was_not(
+    sync: Sync,
+    kill_run: KillRun,
+    run_sql: Sql,
+    changes_session: psycopg.Connection,
+    changes_variables: Mapping[str, str],
+    lanes: str,
+    point: str,
+    mode: str,
+) -> None:
+    run_sql(_MORE_ITEMS)
+    kill_run(PIPELINE, point, **changes_variables, WRITE_MODE=mode, LANES=lanes)
+    sync(WRITE_MODE=mode, LANES=lanes)
+    _require_exact(run_sql, changes_session, mode, refreshes=1)
