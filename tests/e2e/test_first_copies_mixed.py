@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
-from harness.fix_changes import Sql, Sync
+from harness.fix_changes import Same, Sql, Sync
 from harness.fix_kills import KillRun
 from harness.oracle import TableName, assert_same_table
 from harness.profiles import is_nightly
+from harness.waiting import wait_until
+from rapidbyte.embedded import ServerAddress
 
 SEED = "fixtures/sql/first_copies.sql"
 PIPELINE = "fixtures/pipelines/first_copies.yaml"
@@ -45,6 +48,12 @@ def _streams(**kinds: str) -> str:
     return json.dumps([{"name": name, **_KINDS[kind]} for name, kind in kinds.items()])
 
 
+# Sessions that wait for the writers to make a slot.
+_AT_THE_SLOT = """
+    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+    AND query LIKE '%pg_create_logical_replication_slot(%' AND wait_event_type = 'Lock'
+"""
+
 STREAMS = _streams(orders="changes", items="refresh", labels="changes")
 
 
@@ -60,6 +69,11 @@ def _require_exact(run_sql: Sql, session: psycopg.Connection, mode: str, refresh
         counts = f"SELECT count(*), count(DISTINCT {key}) FROM ({copied}) AS copied"
         assert run_sql(counts) == [(_ROWS[table], _ROWS[table])]
         assert run_sql(f"SELECT {key} FROM public.{table} EXCEPT ({copied} UNION ALL {changed})") == []
+
+
+def _has_refreshed(run_sql: Sql, *tables: str) -> bool:
+    made = "SELECT count(*) FROM pg_tables WHERE schemaname = 'lake' AND tablename = ANY(%s)"
+    return run_sql(made, list(tables)) == [(len(tables),)]
 
 
 @pytest.mark.parametrize("mode", _MODES)
@@ -106,3 +120,18 @@ def test_run_of_both_that_is_killed_ends_as_if_it_was_not(
     kill_run(PIPELINE, point, **changes_variables, WRITE_MODE=mode, LANES=lanes)
     sync(WRITE_MODE=mode, LANES=lanes)
     _require_exact(run_sql, changes_session, mode, refreshes=1)
+
+
+def test_lane_that_opens_while_the_slot_is_made_goes_on(
+    sync: Sync, run_sql: Sql, changes_database: ServerAddress, same: Same
+) -> None:
+    streams = _streams(orders="changes", labels="refresh")
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(changes_database.dsn()) as writer:
+        writer.execute("SELECT pg_current_xact_id()")
+        running = pool.submit(sync, WRITE_MODE="upsert", STREAMS=streams, LANES="2")
+        wait_until(lambda: _has_refreshed(run_sql, "labels") or running.done(), "all but the changes")
+        assert run_sql(_AT_THE_SLOT) == [(1,)]
+        writer.rollback()
+        report = running.result()
+    assert [(stream.rows_written, stream.attempts) for stream in report.streams] == [(18_000, 1), (3, 1)]
+    same("orders", "labels")

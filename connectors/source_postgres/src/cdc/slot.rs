@@ -40,7 +40,9 @@ pub(crate) fn find(connection: &mut Connection<Socket>, name: &str) -> Result<Op
         return Err(of_data("slot_lost", message, name));
     }
     let user = row.optional(3).and_then(|process| process.parse().ok());
-    Ok(Some(Slot { confirmed: row.text(2)?.parse()?, user }))
+    // A slot that waits for writers to come to their end is there, in use by who makes it, and begins nowhere yet.
+    let confirmed = row.optional(2).map(str::parse).transpose()?.unwrap_or_default();
+    Ok(Some(Slot { confirmed, user }))
 }
 
 /// Check that a slot can go on at `position`; `end` is the end of the log.
