@@ -9,11 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
+import rapidbyte
 from harness.fix_changes import Same, Sql, Sync
 from harness.fix_kills import KillRun
+from harness.fix_pipelines import RunListened
+from harness.held_copies import end_all, holding
+from harness.late_lanes import joining_late
 from harness.oracle import TableName, assert_same_table
 from harness.profiles import is_nightly
-from harness.waiting import wait_until
+from harness.waiting import PATIENCE_S, wait_until
 from rapidbyte.embedded import ServerAddress
 
 SEED = "fixtures/sql/first_copies.sql"
@@ -120,6 +124,32 @@ def test_run_of_both_that_is_killed_ends_as_if_it_was_not(
     kill_run(PIPELINE, point, **changes_variables, WRITE_MODE=mode, LANES=lanes)
     sync(WRITE_MODE=mode, LANES=lanes)
     _require_exact(run_sql, changes_session, mode, refreshes=1)
+
+
+def test_helper_that_opens_while_an_attempt_fails_is_opened_anew(
+    run_sql: Sql,
+    run_listened: RunListened,
+    changes_variables: Mapping[str, str],
+    quiet_server: ServerAddress,
+) -> None:
+    said: list[str] = []
+
+    def listen(event: rapidbyte.Event) -> None:
+        if isinstance(event, rapidbyte.LogLine) and event.connector == "engine":
+            said.append(event.message)
+            late.may_go.set()  # what it is to see is gone by now
+
+    with joining_late(quiet_server) as late, ThreadPoolExecutor(1) as pool, holding(run_sql) as waiting:
+        only = {"STREAMS": _streams(orders="refresh"), "WRITE_MODE": "append", "LANES": "2"}
+        running = pool.submit(run_listened, PIPELINE, listen, **{**changes_variables, **only, **late.variables})
+        assert late.has_come.wait(PATIENCE_S)
+        wait_until(lambda: waiting() == 1, "the first lane to copy")
+        end_all(run_sql)
+        wait_until(lambda: waiting() == 2 or running.done(), "two lanes to copy")
+        assert len(said) == 1
+    (orders,) = running.result().streams
+    assert (orders.rows_written, orders.attempts, orders.lanes) == (18_000, 2, 2)
+    assert said[0].startswith("orders failed: ")
 
 
 def test_lane_that_opens_while_the_slot_is_made_goes_on(

@@ -13,7 +13,8 @@ import pytest
 import rapidbyte
 from harness.fix_changes import Same, Sql, Sync
 from harness.held_copies import holding
-from harness.waiting import wait_until
+from harness.late_lanes import joining_late
+from harness.waiting import PATIENCE_S, wait_until
 from harness.writers import writing
 from rapidbyte.embedded import ServerAddress
 from rapidbyte.errors import CancelledRunError
@@ -136,3 +137,24 @@ def test_run_that_is_stopped_while_copies_are_made_leaves_nothing_and_the_next_m
     assert sync(WRITE_MODE="upsert").rows_written == 38_003
     same(*_TABLES)
     assert run_sql(_SHARES) == []
+
+
+def test_lane_that_opens_behind_the_copies_is_given_up_without_a_word(
+    tail: Tail, run_sql: Sql, quiet_server: ServerAddress
+) -> None:
+    said: list[str] = []
+
+    def listen(event: rapidbyte.Event) -> None:
+        if isinstance(event, rapidbyte.LogLine) and event.connector == "engine":
+            said.append(event.message)
+
+    with joining_late(quiet_server) as late, tail(listen, LANES="2", **late.variables) as stop:
+        assert late.has_come.wait(PATIENCE_S)
+        _wait_for(run_sql, "(SELECT count(*) FROM lake.items) = 20000")
+        for number in range(2):  # changes are read, for which the snapshot is let go; then the late one goes on
+            run_sql("INSERT INTO labels VALUES (%s)", str(number))
+            _wait_for(run_sql, f"EXISTS (SELECT FROM lake.labels WHERE name = '{number}')")
+            late.may_go.set()
+        report = stop()
+    assert [(stream.rows_written, stream.lanes) for stream in report.streams] == [(18_000, 1), (20_000, 1), (5, 1)]
+    assert said == []

@@ -97,6 +97,11 @@ class Roster:
         self.lanes.remove(lane)
         lane.give_up()
 
+    def give_up_opening(self, epoch: int) -> None:
+        """Give up helpers that are being opened to see what others of an epoch do, which may have come to their end."""
+        for lane in [lane for lane in self.lanes if lane.epoch == epoch and lane.stream is None and lane.busy]:
+            self.give_up(lane)
+
     def _look_up(self, lane: Lane) -> None:
         self._reshaped.clear()
         prepared = lane.prepare_source(self._require_asked, None)

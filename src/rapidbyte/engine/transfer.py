@@ -135,11 +135,15 @@ class Transfer:
             self._roster.open_helpers(missing - opening)
 
     def _help_to_copy(self, convoy: Convoy) -> None:
-        """The same for first copies, which are made by lanes that see what the snapshot of these shows."""
-        for lane in [lane for lane in self._roster.lanes if lane.is_copier and lane.is_free]:
-            convoy.join(lane)
-            if lane.is_free and convoy.is_helped_enough:
+        """The same for first copies, which are made by lanes that see what the snapshot of these shows.
+
+        That ends with the copies. So a lane that is still being opened then is given up before.
+        """
+        for lane in [lane for lane in self._roster.lanes if lane.is_copier and lane.stream is None]:
+            if convoy.is_helped_enough:
                 self._roster.give_up(lane)
+            elif lane.is_free:
+                convoy.join(lane)
         waiting = sum(lane.is_copier and lane.stream is None for lane in self._roster.lanes)
         self._roster.open_copiers(convoy.wanted - waiting, convoy.prepare)
 
@@ -164,6 +168,7 @@ class Transfer:
         for lane in reversed(movement.lanes):  # the first one last: it takes back what the others have written
             self._roster.give_up(lane)
         self._give_up_copiers(movement)
+        self._roster.give_up_opening(movement.lanes[0].epoch)
         task.attempt += 1
         task.due_at_s = time.monotonic() + wait_s
         self._waiting.append(task)
