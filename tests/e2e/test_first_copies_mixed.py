@@ -126,6 +126,45 @@ def test_run_of_both_that_is_killed_ends_as_if_it_was_not(
     _require_exact(run_sql, changes_session, mode, refreshes=1)
 
 
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        {"orders": "changes", "labels": "refresh", "small": "refresh"},
+        {"orders": "refresh", "labels": "changes", "small": "changes"},
+    ],
+    ids=["changes", "refresh"],
+)
+def test_lanes_that_are_done_with_the_one_help_with_the_other(
+    sync: Sync, run_sql: Sql, kinds: Mapping[str, str]
+) -> None:
+    run_sql("CREATE TABLE small AS SELECT 1 AS n; ALTER TABLE small ADD PRIMARY KEY (n)")
+    with ThreadPoolExecutor(1) as pool:
+        with holding(run_sql) as waiting:
+            running = pool.submit(sync, WRITE_MODE="append", STREAMS=_streams(**kinds), LANES="3")
+            wait_until(lambda: waiting() == 3 or running.done(), "three lanes to copy")
+        report = running.result()
+    assert [(stream.rows_written, stream.lanes) for stream in report.streams] == [(18_000, 3), (3, 1), (1, 1)]
+    assert {stream.attempts for stream in report.streams} == {1}
+
+
+def test_lanes_of_another_attempt_help_each_other_where_all_had_failed(
+    sync: Sync, run_sql: Sql, changes_session: psycopg.Connection
+) -> None:
+    run_sql(_MORE_ITEMS)
+    both = _streams(orders="changes", items="refresh")
+    with ThreadPoolExecutor(1) as pool:
+        with holding(run_sql) as waiting:
+            running = pool.submit(sync, WRITE_MODE="upsert", STREAMS=both, LANES="3")
+            wait_until(lambda: waiting() == 3 or running.done(), "three lanes to copy")
+            end_all(run_sql)
+            wait_until(lambda: waiting() < 3 or running.done(), "the attempts to end")
+            wait_until(lambda: waiting() == 3 or running.done(), "three lanes to copy again")
+        report = running.result()
+    assert [(stream.rows_written, stream.attempts) for stream in report.streams] == [(18_000, 2), (60_000, 2)]
+    for name in ("orders", "items"):
+        assert_same_table(changes_session, TableName("public", name), TableName("lake", name))
+
+
 def test_helper_that_opens_while_an_attempt_fails_is_opened_anew(
     run_sql: Sql,
     run_listened: RunListened,

@@ -58,7 +58,7 @@ class Roster:
     def open_for(self, stream: int) -> Lane:
         """Open a lane for a stream. A table whose changes are read may have changed since the first one saw it."""
         if self._plan.streams[stream].sync_mode is not SyncMode.CDC:
-            return self._open_further()
+            return self._open_further(self._seeing())
         lane = self._lane(next(self._epochs))
         lane.prepare_source(self._require_same, None)
         return lane
@@ -69,16 +69,29 @@ class Roster:
         lane.prepare_destination(self._streams_after(len(self._reshaped)), are_moved=True)
         return lane
 
-    def open_helpers(self, count: int) -> None:
-        """Open so many lanes that see what the present ones do, as far as there is room."""
-        for _ in range(min(count, self.room)):
-            self._helpers.append(self._open_further())
+    def open_helpers(self, count: int, lead: Lane) -> None:
+        """Open so many lanes that see what `lead` does, as far as there is room; none where it cannot be shared."""
+        for _ in range(min(count, self.room) if lead.snapshot is not None else 0):
+            self._helpers.append(self._open_further(lead))
 
     def open_copiers(self, count: int, prepare: Callable[[Lane], None]) -> None:
         """Open so many lanes, as far as there is room, and have each prepared by who knows what it is to see."""
         for _ in range(min(count, self.room)):
             self._helpers.append(self._lane(next(self._epochs)))
             prepare(self._helpers[-1])
+
+    def coming(self, epoch: int | None) -> int:
+        """How many lanes are about to help: those of an epoch, or with first copies, which have none."""
+        idle = [lane for lane in self.lanes if lane.stream is None]
+        if epoch is None:
+            return sum(lane.is_copier for lane in idle)
+        return sum(lane.epoch == epoch and bool(lane.busy) for lane in idle)
+
+    def make_room(self, count: int, epoch: int | None) -> None:
+        """Have room for so many that help, in place of lanes without work; those of `epoch` could help themselves."""
+        spare = [lane for lane in self.lanes if lane.is_free and not lane.is_copier and lane.epoch != epoch]
+        for lane in spare[: max(0, count - self.room)] if self._is_helped else ():
+            self.give_up(lane)
 
     def drop_broken(self) -> tuple[BaseException, ...]:
         """Give up helpers that could not be opened, and return why. Raises what another lane without work failed by."""
@@ -113,9 +126,13 @@ class Roster:
         self._result(lane, lane.prepare_destination(self._streams_after(len(self._reshaped))))
         lane.busy.clear()
 
-    def _open_further(self) -> Lane:
-        """Open a lane that sees what the present ones do, if there is one that has seen something yet."""
-        seeing = next((lane for lane in self.lanes if lane.snapshot is not None and lane.failure is None), None)
+    def _seeing(self) -> Lane | None:
+        """Return a lane that has seen the tables as those do that move streams, if there is one yet."""
+        seen = (lane for lane in self.lanes if lane.snapshot is not None and not lane.is_copier)
+        return next((lane for lane in seen if lane.failure is None), None)
+
+    def _open_further(self, seeing: Lane | None) -> Lane:
+        """Open a lane that sees what another one does, or for itself."""
         lane = self._lane(next(self._epochs) if seeing is None else seeing.epoch)
         lane.prepare_source(self._require_same, None if seeing is None else seeing.snapshot)
         for place in range(len(self._reshaped)):

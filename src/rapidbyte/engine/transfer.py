@@ -126,13 +126,12 @@ class Transfer:
             if isinstance(movement, Convoy):
                 self._help_to_copy(movement)
                 continue
-            missing = movement.wanted
             epoch = movement.lanes[0].epoch
-            for lane in [lane for lane in self._roster.lanes if lane.is_free and lane.epoch == epoch][:missing]:
+            free = [lane for lane in self._roster.lanes if lane.is_free and lane.epoch == epoch]
+            for lane in free[: movement.wanted]:
                 movement.join(lane)
-                missing -= 1
-            opening = sum(lane.stream is None and bool(lane.busy) for lane in self._roster.lanes)
-            self._roster.open_helpers(missing - opening)
+        for movement in self._at:
+            self._call_for_help(movement)
 
     def _help_to_copy(self, convoy: Convoy) -> None:
         """The same for first copies, which are made by lanes that see what the snapshot of these shows.
@@ -144,8 +143,17 @@ class Transfer:
                 self._roster.give_up(lane)
             elif lane.is_free:
                 convoy.join(lane)
-        waiting = sum(lane.is_copier and lane.stream is None for lane in self._roster.lanes)
-        self._roster.open_copiers(convoy.wanted - waiting, convoy.prepare)
+
+    def _call_for_help(self, movement: Movement | Convoy) -> None:
+        """Open lanes; where no stream waits for one, in place of those that have nothing to do any more."""
+        epoch = None if isinstance(movement, Convoy) else movement.lanes[0].epoch
+        missing = movement.wanted - self._roster.coming(epoch)
+        if missing > 0 and not self._waiting:
+            self._roster.make_room(missing, epoch)
+        if isinstance(movement, Convoy):
+            self._roster.open_copiers(missing, movement.prepare)
+        else:
+            self._roster.open_helpers(missing, movement.lanes[0])
 
     def _follow(self, movement: Movement | Convoy) -> None:
         if movement.failure is not None:
