@@ -204,3 +204,20 @@ def test_lane_that_opens_while_the_slot_is_made_goes_on(
         report = running.result()
     assert [(stream.rows_written, stream.attempts) for stream in report.streams] == [(18_000, 1), (3, 1)]
     same("orders", "labels")
+
+
+def test_changes_are_tried_again_by_a_lane_that_sees_the_tables_as_they_are_now(
+    sync: Sync, run_sql: Sql, changes_database: ServerAddress, same: Same
+) -> None:
+    run_sql("CREATE TABLE small AS SELECT 1 AS n")
+    streams = _streams(orders="changes", labels="refresh", small="refresh")
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(changes_database.dsn()) as writer:
+        writer.execute("SELECT pg_current_xact_id()")
+        running = pool.submit(sync, WRITE_MODE="upsert", STREAMS=streams, LANES="3")
+        wait_until(lambda: _has_refreshed(run_sql, "labels", "small") or running.done(), "all but the changes")
+        assert run_sql(_AT_THE_SLOT) == [(1,)]
+        writer.execute("ALTER TABLE orders ADD colour text DEFAULT 'red'")
+        writer.commit()
+        report = running.result()
+    assert [(stream.rows_written, stream.attempts) for stream in report.streams] == [(18_000, 2), (3, 1), (1, 1)]
+    same("orders", "labels", "small")

@@ -99,7 +99,13 @@ class Transfer:
             if not free and len(self._roster.lanes) == self._plan.parallelism.lanes:
                 return
             self._waiting.remove(task)
-            self._begin(free.pop() if free else self._roster.open_for(task.streams[0]), task)
+            is_new = task.attempt > 1 and self._is_of_changes(task)  # the others see its tables as they were
+            if is_new and free and len(self._roster.lanes) == self._plan.parallelism.lanes:
+                self._roster.give_up(free.pop())
+            self._begin(free.pop() if free and not is_new else self._roster.open_for(task.streams[0]), task)
+
+    def _is_of_changes(self, task: _Task) -> bool:
+        return self._plan.streams[task.streams[0]].sync_mode is SyncMode.CDC
 
     def _begin(self, lane: Lane, task: _Task) -> None:
         if task.started_s is None:
