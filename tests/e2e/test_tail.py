@@ -89,6 +89,17 @@ def test_changes_are_committed_soon_until_the_run_is_stopped(
     assert run_pipeline(_PIPELINE, **changes_variables).rows_written == 1
 
 
+@pytest.mark.every_major
+def test_changes_are_read_by_the_newest_protocol_of_the_server(tail_cli: Cli, run_sql: Sql) -> None:
+    senders = "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'walsender'"
+    with _started(tail_cli, "--json", "-q") as process:
+        _wait_for(run_sql, "lake.orders", 2)
+        wait_until(lambda: run_sql(f"{senders} AND query LIKE 'START%%'") != [], "changes are read")
+        ((command,),) = run_sql(senders)
+        _end(process)
+    assert "(proto_version '4', " in command  # of 16 and all since
+
+
 def test_slot_is_confirmed_up_to_what_is_committed_and_moves_though_others_write(tail_cli: Cli, run_sql: Sql) -> None:
     with _started(tail_cli, "--json", "-q") as process:
         _wait_for(run_sql, "lake.orders", 2)

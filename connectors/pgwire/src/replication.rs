@@ -41,6 +41,20 @@ impl<'a> FromServer<'a> {
     }
 }
 
+/// The newest version of pgoutput's protocol that a server of this version speaks, as it names its own: 18.1, 17beta2.
+///
+/// Source: the PostgreSQL documentation, "Logical Streaming Replication Parameters". Further messages come only where the
+/// parameters of a newer version ask for them.
+pub fn newest_protocol(server_version: &str) -> u8 {
+    let end = server_version.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(server_version.len());
+    match server_version[..end].parse::<u32>() {
+        Ok(16..) => 4,
+        Ok(15) => 3,
+        Ok(14) => 2,
+        _ => 1,
+    }
+}
+
 /// A CopyData message with a status update: all before `confirmed` is durable here, and need never be sent again.
 pub fn status_update(confirmed: Lsn, is_reply_requested: bool) -> Vec<u8> {
     let mut message = vec![COPY_DATA];
@@ -56,12 +70,18 @@ pub fn status_update(confirmed: Lsn, is_reply_requested: bool) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FromServer, status_update};
+    use super::{FromServer, newest_protocol, status_update};
     use crate::lsn::Lsn;
 
     // As PostgreSQL 18 sent them.
     const KEEPALIVE: &[u8] = b"k\0\0\0\0\x01\xaf\x5e\x40\0\x03\x04\x0f\x99\x12\xfb\x4c\0";
     const HEAD: &[u8] = b"w\0\0\0\0\x01\xaf\x5e\xb0\0\0\0\0\x01\xaf\x5e\xb0\0\x03\x04\x0f\x99\x15\x1e\xdf";
+
+    #[test]
+    fn a_server_speaks_the_protocol_of_its_version() {
+        let versions = ["13.4", "14.11 (Debian 14.11-1)", "15.6", "16.0", "17beta2", "18.1", "21", "", "one"];
+        assert_eq!(versions.map(newest_protocol), [1, 2, 3, 4, 4, 4, 4, 1, 1]);
+    }
 
     #[test]
     fn data_is_what_follows_the_head() {

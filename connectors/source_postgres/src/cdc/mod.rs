@@ -25,7 +25,7 @@ mod watch;
 
 use std::collections::BTreeMap;
 
-use pgwire::replication::status_update;
+use pgwire::replication::{newest_protocol, status_update};
 use pgwire::{Connection, Lsn, Session, identifier, literal};
 use sdk::{
     Category, Error, Holding, HoldingsRequest, Moved, Result, RunRequest, SnapshotRequest, Socket, StreamRequest,
@@ -165,7 +165,8 @@ impl Capture {
         }
         let connection = &mut replication.connection;
         connection.execute(SESSION_SETTINGS)?;
-        connection.begin_replication(&self.start_command(start))?;
+        let command = self.start_command(start, newest_protocol(connection.server_version()));
+        connection.begin_replication(&command)?;
         let is_endless = self.mode == Mode::Tail;
         let tail = is_endless.then(|| Tail::begin(watch, request, start));
         let changes = Changes::new(watch, place, self.end);
@@ -211,10 +212,10 @@ impl Capture {
         Ok(position.unwrap_or(slot.confirmed))
     }
 
-    fn start_command(&self, start: Lsn) -> String {
+    fn start_command(&self, start: Lsn, protocol: u8) -> String {
         let publication = literal(&identifier(&self.names.publication));
         format!(
-            "START_REPLICATION SLOT {} LOGICAL {start} (proto_version '1', publication_names {publication})",
+            "START_REPLICATION SLOT {} LOGICAL {start} (proto_version '{protocol}', publication_names {publication})",
             identifier(&self.names.slot)
         )
     }
