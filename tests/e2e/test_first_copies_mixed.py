@@ -192,14 +192,20 @@ def test_helper_that_opens_while_an_attempt_fails_is_opened_anew(
 
 
 def test_lane_that_opens_while_the_slot_is_made_goes_on(
-    sync: Sync, run_sql: Sql, changes_database: ServerAddress, same: Same
+    sync: Sync, run_sql: Sql, changes_database: ServerAddress, quiet_server: ServerAddress, same: Same
 ) -> None:
     streams = _streams(orders="changes", labels="refresh")
-    with ThreadPoolExecutor(1) as pool, psycopg.connect(changes_database.dsn()) as writer:
+    with (
+        ThreadPoolExecutor(1) as pool,
+        joining_late(quiet_server) as late,
+        psycopg.connect(changes_database.dsn()) as writer,
+    ):
         writer.execute("SELECT pg_current_xact_id()")
-        running = pool.submit(sync, WRITE_MODE="upsert", STREAMS=streams, LANES="2")
-        wait_until(lambda: _has_refreshed(run_sql, "labels") or running.done(), "all but the changes")
-        assert run_sql(_AT_THE_SLOT) == [(1,)]
+        running = pool.submit(sync, WRITE_MODE="upsert", STREAMS=streams, LANES="2", **late.variables)
+        wait_until(lambda: run_sql(_AT_THE_SLOT) == [(1,)] or running.done(), "the first lane to make the slot")
+        assert late.has_come.wait(PATIENCE_S)
+        late.may_go.set()
+        wait_until(lambda: _has_refreshed(run_sql, "labels") or running.done(), "the other lane to refresh")
         writer.rollback()
         report = running.result()
     assert [(stream.rows_written, stream.attempts) for stream in report.streams] == [(18_000, 1), (3, 1)]
