@@ -130,12 +130,10 @@ class FaultyProxy:
                 server.sendall(data)
         _cut(server)
         with self._lock:
-            is_reset = client in self._resetting
-            if is_reset:
-                self._sockets.discard(client)
-                client.close()
-        if not is_reset:
-            _cut(client)
+            if client not in self._resetting:
+                _cut(client)
+            self._sockets.discard(client)
+            client.close()  # else who still writes would wait, for nobody reads
 
     def _answer(self, server: socket.socket, client: socket.socket) -> None:
         sent = 0
