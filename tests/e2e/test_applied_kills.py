@@ -5,28 +5,14 @@ from __future__ import annotations
 import pytest
 
 from harness.fix_changes import KillSync, Same, Sql, Sync, streams
-from harness.kill_points import OF_APPLIED_CHANGES, OF_CHANGES, OF_COPIES
+from harness.kill_points import OF_APPLIED_CHANGES, OF_COPIES, WITH_CHANGES
 
 SEED = "fixtures/sql/changes.sql"
 PIPELINE = "fixtures/pipelines/applied_changes.yaml"
 STREAMS = streams("orders", "items", items=["sku"])
 
 
-_POINTS = (
-    *OF_CHANGES,
-    *OF_APPLIED_CHANGES,
-    "source.emitted",
-    "source.ended",
-    "destination.resumed:2",
-    "destination.begun",
-    "destination.written",
-    "destination.before_receipt",
-    "destination.before_commit",
-    "destination.committed",
-    "engine.moved",
-    "engine.before_finish",
-    "destination.finished",
-)
+_POINTS = (*WITH_CHANGES, *OF_APPLIED_CHANGES)
 
 
 @pytest.mark.parametrize("point", [*OF_COPIES, *_POINTS])

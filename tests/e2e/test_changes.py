@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from harness.fix_changes import KillSync, Sql, Sync
-from harness.kill_points import OF_CHANGES, OF_COPIES
+from harness.fix_changes import KillSync, Sql, Sync, told_by
+from harness.kill_points import OF_COPIES, WITH_CHANGES
 from rapidbyte.errors import RapidbyteError
 
 SEED = "fixtures/sql/changes.sql"
@@ -167,11 +167,11 @@ def test_row_that_is_larger_than_a_batch_may_be_is_told(sync: Sync, run_sql: Sql
     sync()
     run_sql("INSERT INTO items VALUES ('before', 1)")
     run_sql(_WIDE.format(3, 70_000))
-    code, message = _code(sync)
+    code, message = told_by(sync)
     assert (code, "A row of public.orders is larger than a batch may be." in message) == ("batch_too_large", True)
     assert "Raise resources.max_batch_bytes" in message
     run_sql("DELETE FROM orders WHERE id = 3")
-    assert _code(sync)[0] == "batch_too_large"  # its change is still to be moved
+    assert told_by(sync)[0] == "batch_too_large"  # its change is still to be moved
 
 
 def test_values_of_changes_are_those_of_a_copy(sync: Sync, run_sql: Sql) -> None:
@@ -247,23 +247,7 @@ def test_columns_that_come_and_go_between_changes(sync: Sync, run_sql: Sql) -> N
     ]
 
 
-POINTS = (
-    *OF_CHANGES,
-    "source.emitted",
-    "source.ended",
-    "destination.resumed:2",
-    "destination.begun",
-    "destination.written",
-    "destination.before_receipt",
-    "destination.before_commit",
-    "destination.committed",
-    "engine.moved",
-    "engine.before_finish",
-    "destination.finished",
-)
-
-
-@pytest.mark.parametrize("point", [*OF_COPIES, *POINTS])
+@pytest.mark.parametrize("point", [*OF_COPIES, *WITH_CHANGES])
 def test_first_run_that_is_killed_leaves_no_gap_and_nothing_twice(
     sync: Sync, kill_sync: KillSync, run_sql: Sql, point: str
 ) -> None:
@@ -281,7 +265,7 @@ def test_first_run_that_is_killed_leaves_no_gap_and_nothing_twice(
     assert (came, went) in (([("bolt",)], []), ([("bolt",), ("nut",)], [("nut",)]))
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", WITH_CHANGES)
 def test_later_run_that_is_killed_leaves_no_gap_and_nothing_twice(
     sync: Sync, kill_sync: KillSync, run_sql: Sql, point: str
 ) -> None:
@@ -294,20 +278,14 @@ def test_later_run_that_is_killed_leaves_no_gap_and_nothing_twice(
     assert run_sql(_ALL) == [("insert", "10"), ("update", "nut"), ("delete", "10")]
 
 
-def _code(sync: Sync, **variables: str) -> tuple[str, str]:
-    with pytest.raises(RapidbyteError) as failed:
-        sync(**variables)
-    return failed.value.info.code, str(failed.value)
-
-
 def test_slot_that_was_dropped_is_told(sync: Sync, run_sql: Sql) -> None:
     sync()
     ((slot, *_),) = run_sql(_SLOT)
     run_sql("SELECT pg_drop_replication_slot(%s)", slot)
-    code, message = _code(sync)
+    code, message = told_by(sync)
     assert (code, slot in message) == ("slot_missing", True)
     run_sql("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", slot)
-    code, message = _code(sync)
+    code, message = told_by(sync)
     assert (code, "is lost" in message) == ("slot_advanced", True)
     run_sql("DROP TABLE lake.orders, lake.items")
     assert sync().rows_written == 4
@@ -317,12 +295,12 @@ def test_slot_that_somebody_else_read_from_is_told(sync: Sync, run_sql: Sql) -> 
     sync()
     run_sql("INSERT INTO orders (id) VALUES (10)")
     run_sql(f"SELECT pg_replication_slot_advance(slot_name, pg_current_wal_lsn()) FROM ({_SLOT}) AS s")
-    assert _code(sync)[0] == "slot_advanced"
+    assert told_by(sync)[0] == "slot_advanced"
 
 
 def test_table_without_an_identity_is_refused_before_its_updates_are(sync: Sync, run_sql: Sql) -> None:
     run_sql("ALTER TABLE items REPLICA IDENTITY DEFAULT")
-    code, message = _code(sync)
+    code, message = told_by(sync)
     assert (code, "ALTER TABLE public.items REPLICA IDENTITY FULL" in message) == ("no_replica_identity", True)
     run_sql("UPDATE items SET amount = 1")
     run_sql("CREATE UNIQUE INDEX by_sku ON items (sku)")
@@ -335,7 +313,7 @@ def test_table_without_an_identity_is_refused_before_its_updates_are(sync: Sync,
 
 def test_what_has_no_changes_is_refused(sync: Sync, run_sql: Sql) -> None:
     run_sql("CREATE VIEW seen AS TABLE orders")
-    assert _code(sync, SECOND="seen")[0] == "not_publishable"
+    assert told_by(sync, SECOND="seen")[0] == "not_publishable"
 
 
 def test_publication_that_was_made_anew_is_told(sync: Sync, run_sql: Sql) -> None:
@@ -343,11 +321,11 @@ def test_publication_that_was_made_anew_is_told(sync: Sync, run_sql: Sql) -> Non
     run_sql("INSERT INTO orders (id) VALUES (10)")
     ((name,),) = run_sql("SELECT pubname FROM pg_publication")
     run_sql(f"DROP PUBLICATION {name}")
-    assert _code(sync)[0] == "publication_recreated"
+    assert told_by(sync)[0] == "publication_recreated"
 
 
 def test_user_without_replication_is_told(sync: Sync, role: Mapping[str, str]) -> None:
-    code, message = _code(sync, **role)
+    code, message = told_by(sync, **role)
     assert (code, f"ALTER ROLE {role['PGUSER']} REPLICATION" in message) == ("no_replication", True)
 
 
@@ -357,7 +335,7 @@ def test_user_who_does_not_own_the_tables_is_told_what_to_run(
     name, ((database,),) = role["PGUSER"], run_sql("SELECT current_database()")
     run_sql(f"ALTER ROLE {name} REPLICATION; GRANT CREATE ON DATABASE {database} TO {name}")
     run_sql(f"GRANT SELECT ON orders, items TO {name}")
-    code, message = _code(sync, **role)
+    code, message = told_by(sync, **role)
     assert code == "publication_missing"
     run_sql(message.partition("have its owner run ")[2].rstrip("."))
     assert sync(**role).rows_written == 4
@@ -365,4 +343,4 @@ def test_user_who_does_not_own_the_tables_is_told_what_to_run(
 
 def test_column_that_changes_do_not_have_is_refused(sync: Sync, run_sql: Sql) -> None:
     run_sql("ALTER TABLE items ADD twice int GENERATED ALWAYS AS (amount * 2) STORED")
-    assert _code(sync)[0] == "generated_column"
+    assert told_by(sync)[0] == "generated_column"

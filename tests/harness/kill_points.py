@@ -64,6 +64,22 @@ AROUND_A_COMMIT = ("destination.before_commit", "destination.committed")
 OF_COPIES = ("source.published", "source.snapshot_taken", "source.copied")
 OF_CHANGES = ("source.slot_ready", "source.confirmed")
 
+# What a run that reads changes passes besides, in either mode of writing.
+WITH_CHANGES = (
+    *OF_CHANGES,
+    "source.emitted",
+    "source.ended",
+    "destination.resumed:2",
+    "destination.begun",
+    "destination.written",
+    "destination.before_receipt",
+    "destination.before_commit",
+    "destination.committed",
+    "engine.moved",
+    "engine.before_finish",
+    "destination.finished",
+)
+
 # Where changes are applied: before a round of them, behind it, and between the statements of one.
 OF_APPLIED_CHANGES = ("destination.before_round", "destination.staged", "destination.applied")
 

@@ -20,8 +20,8 @@ from rapidbyte.engine.ledgers import Ledgers
 from rapidbyte.engine.parts import Parts
 from rapidbyte.engine.rejects import Rejects
 from rapidbyte.engine.resumption import Resumption, resume
+from rapidbyte.engine.roster import require_same_columns
 from rapidbyte.engine.tally import progress_of, report_of
-from rapidbyte.errors import ErrorInfo, SchemaError
 from rapidbyte.model import Stream, StreamReport, StreamSpec
 
 
@@ -154,12 +154,7 @@ class Convoy:
 
     def _require_same(self, streams: tuple[Stream, ...]) -> None:
         for stream in self.streams:
-            if streams[stream].columns != self._found[stream].columns:
-                name = self._found[stream].name
-                raise SchemaError(
-                    f"The table {name} changed while the run started. Run again.",
-                    ErrorInfo("schema_changed", details=(("stream", name),)),
-                )
+            require_same_columns(streams[stream], self._found[stream])
 
     def _take_over(self) -> None:
         lead, attempt = self.lanes[0], self._attempt

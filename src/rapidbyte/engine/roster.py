@@ -168,8 +168,14 @@ class Roster:
     def _require_same(self, streams: tuple[Stream, ...]) -> None:
         self._require_asked(streams)
         for spec, found, wanted in zip(self._plan.streams, streams, self.streams, strict=True):
-            if found.columns != wanted.columns and spec.sync_mode is not SyncMode.CDC:
-                raise SchemaError(
-                    f"The table {found.name} changed while the run started. Run again.",
-                    ErrorInfo("schema_changed", details=(("stream", found.name),)),
-                )
+            if spec.sync_mode is not SyncMode.CDC:
+                require_same_columns(found, wanted)
+
+
+def require_same_columns(found: Stream, wanted: Stream) -> None:
+    """Raise SchemaError when a lane has found a table with other columns than the first one, `wanted`."""
+    if found.columns != wanted.columns:
+        raise SchemaError(
+            f"The table {wanted.name} changed while the run started. Run again.",
+            ErrorInfo("schema_changed", details=(("stream", wanted.name),)),
+        )
